@@ -1,0 +1,394 @@
+/* conn.c - a connection's way through its phases */
+
+#include "http/conn.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <utlist.h>
+
+struct out {
+	uv_write_t uv;
+	size_t n;
+	char data[];
+};
+
+void conn_enter(struct http_conn *c, enum conn_phase phase)
+{
+	struct http_server *s = c->server;
+
+	if (c->phase)
+		DL_DELETE(s->phase[c->phase], c);
+	c->phase = phase;
+	DL_APPEND(s->phase[phase], c);
+	c->deadline = s->wait_ms[phase] ? uv_now(s->loop) + s->wait_ms[phase] : 0;
+	if (phase == CONN_WRITE)
+		c->mark = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+	if (phase == CONN_LINGER)
+		c->mark = 0;
+}
+
+/* ---- the end ---- */
+
+static void on_closed(uv_handle_t *h)
+{
+	struct http_conn *c = h->data;
+	struct http_server *s = c->server;
+	struct exchange *x = c->x;
+
+	if (x && x->headed && !x->answered && s->handler.gone)
+		s->handler.gone(s->handler.arg, &x->req);
+	exchange_put(s, x);
+	DL_DELETE(s->phase[c->phase], c);
+	if (c->overflow)
+		s->noverflow--;
+	else
+		s->nconns--;
+	free(c);
+	server_conn_gone(s);
+}
+
+void conn_close(struct http_conn *c)
+{
+	if (c->phase == CONN_CLOSING)
+		return;
+	conn_enter(c, CONN_CLOSING);
+	uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+static void shut_our_side(struct http_conn *c)
+{
+	uv_os_fd_t fd;
+
+	if (!uv_fileno((uv_handle_t *)&c->tcp, &fd))
+		shutdown(fd, SHUT_WR);
+}
+
+/* ---- reading ---- */
+
+static void on_alloc(uv_handle_t *h, size_t want, uv_buf_t *ret)
+{
+	struct http_conn *c = h->data;
+	size_t n = HTTP_READ_MAX;
+
+	if (c->phase == CONN_IDLE || c->phase == CONN_HEAD)
+		n = HTTP_AHEAD_MAX;
+	else if (c->x && c->phase != CONN_BODY && c->x->ahead.len < HTTP_AHEAD_MAX)
+		n = HTTP_AHEAD_MAX - c->x->ahead.len;
+	*ret = uv_buf_init(c->server->rbuf, (unsigned)n);
+}
+
+/* A request is under way: its successor's bytes wait here, and beyond a bound in
+ * the socket.  Until then reading goes on, because that is how a client that left
+ * is noticed. */
+static void keep_ahead(struct http_conn *c, const char *data, size_t n)
+{
+	if (c->phase == CONN_LINGER) {
+		c->mark += n;
+		if (c->mark > HTTP_LINGER_BYTES)
+			conn_close(c);
+		return;
+	}
+	if (c->phase == CONN_CLOSING || !n)
+		return;
+	buf_add(&c->x->ahead, data, n);
+	if (c->x->ahead.len >= HTTP_AHEAD_MAX && !c->paused) {
+		c->paused = true;
+		uv_read_stop((uv_stream_t *)&c->tcp);
+	}
+}
+
+static void head_in(struct http_conn *c, bool body_here)
+{
+	struct http_server *s = c->server;
+	struct exchange *x = c->x;
+	size_t body_max = 0;
+	bool agreed;
+
+	x->in_head = true;
+	agreed = s->handler.head(s->handler.arg, &x->req, &body_max);
+	x->in_head = false;
+	if (agreed) {
+		assert(!x->answered);
+		x->headed = true;
+		http_parse_body_max(x->parse, body_max);
+		conn_enter(c, CONN_BODY);
+		if (x->req.has_body && !body_here && http_parse_expect_continue(x->parse))
+			reply_continue(c);
+		return;
+	}
+	assert(x->answered);
+	if (c->phase == CONN_HEAD)
+		conn_finish(c);
+}
+
+/* One move of the parser.  True: call again. */
+static bool step(struct http_conn *c, const char *data, size_t n, size_t *ret_eaten)
+{
+	struct http_server *s = c->server;
+	enum http_parse_state st;
+
+	*ret_eaten = 0;
+	if (c->phase == CONN_IDLE) {
+		if (!n)
+			return false;
+		c->x = exchange_get(s, c);
+		conn_enter(c, CONN_HEAD);
+	}
+	st = http_parse_feed(c->x->parse, data, n, ret_eaten);
+	if (st == HTTP_PARSE_BODY && c->phase == CONN_HEAD) {
+		head_in(c, n > *ret_eaten);
+		return true;
+	}
+	if (st == HTTP_PARSE_DONE) {
+		conn_enter(c, CONN_WORK);
+		s->handler.request(s->handler.arg, &c->x->req);
+		return true;
+	}
+	if (st == HTTP_PARSE_BAD)
+		reply_refuse(c, http_parse_status(c->x->parse), http_parse_why(c->x->parse));
+	return false;
+}
+
+static bool parsing(const struct http_conn *c)
+{
+	return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
+}
+
+static void feed(struct http_conn *c, const char *data, size_t n)
+{
+	size_t at = 0, eaten;
+	bool more = true;
+
+	while (more && parsing(c)) {
+		more = step(c, data + at, n - at, &eaten);
+		at += eaten;
+	}
+	if (at < n)
+		keep_ahead(c, data + at, n - at);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
+{
+	struct http_conn *c = stream->data;
+
+	if (n > 0) {
+		feed(c, b->base, (size_t)n);
+	} else if (n == UV_EOF && c->phase == CONN_WRITE && c->x->answered) {
+		/* It asked all it wanted and reads on: let it have the rest. */
+		c->x->keep = false;
+		uv_read_stop(stream);
+	} else if (n < 0) {
+		conn_close(c);
+	}
+}
+
+static void resume(struct http_conn *c)
+{
+	if (c->paused) {
+		c->paused = false;
+		uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+	}
+}
+
+/* ---- writing ---- */
+
+static void on_written(uv_write_t *w, int status)
+{
+	struct out *o = (struct out *)w;
+	struct http_conn *c = w->handle->data;
+
+	c->unsent -= o->n;
+	free(o);
+	if (c->phase == CONN_CLOSING)
+		return;
+	if (status < 0)
+		conn_close(c);
+	else if (c->unsent)
+		conn_enter(c, c->phase);        /* progress: the deadline moves */
+	else if (c->phase == CONN_LINGER)
+		shut_our_side(c);
+	else if (c->x->answered)
+		conn_finish(c);
+	else
+		conn_enter(c, CONN_WORK);
+}
+
+/* Copy what is left of the buffers after `skip` bytes and queue it. */
+static int send_rest(struct http_conn *c, const uv_buf_t *bufs, unsigned n, size_t skip,
+		     size_t rest)
+{
+	struct out *o = mem_grow(NULL, sizeof(*o) + rest, 1);
+	char *to = o->data;
+	uv_buf_t b = uv_buf_init(o->data, (unsigned)rest);
+	int r;
+
+	o->n = rest;
+	for (unsigned i = 0; i < n; i++) {
+		size_t cut = skip < bufs[i].len ? skip : bufs[i].len;
+
+		memcpy(to, bufs[i].base + cut, bufs[i].len - cut);
+		to += bufs[i].len - cut;
+		skip -= cut;
+	}
+	r = uv_write(&o->uv, (uv_stream_t *)&c->tcp, &b, 1, on_written);
+	if (r < 0) {
+		free(o);
+		conn_close(c);
+		return r;
+	}
+	c->unsent += rest;
+	/* Already waiting: only progress moves the deadline, not more of our bytes. */
+	if (c->phase != CONN_LINGER && c->phase != CONN_WRITE)
+		conn_enter(c, CONN_WRITE);
+	return 1;
+}
+
+int conn_send(struct http_conn *c, const uv_buf_t *bufs, unsigned n)
+{
+	size_t total = 0;
+	int r = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		total += bufs[i].len;
+	if (!c->unsent)
+		r = uv_try_write((uv_stream_t *)&c->tcp, bufs, n);
+	if (r == UV_EAGAIN)
+		r = 0;
+	if (r < 0) {
+		conn_close(c);
+		return r;
+	}
+	if ((size_t)r == total)
+		return 0;
+	return send_rest(c, bufs, n, (size_t)r, total - (size_t)r);
+}
+
+/* ---- between requests ---- */
+
+static void linger(struct http_conn *c)
+{
+	struct exchange *x = c->x;
+
+	conn_enter(c, CONN_LINGER);
+	c->x = NULL;
+	exchange_put(c->server, x);
+	if (!c->unsent)
+		shut_our_side(c);
+	resume(c);
+}
+
+void conn_finish(struct http_conn *c)
+{
+	struct http_server *s = c->server;
+
+	if (!c->x->keep || s->stopping) {
+		/* Closing with unread bytes would reset the connection, and the client
+		 * might lose the answer. */
+		if (c->x->unread || c->x->ahead.len)
+			linger(c);
+		else
+			conn_close(c);
+		return;
+	}
+	if (c->x->ahead.len) {
+		/* Not fed here: the handler may stand below us on the stack. */
+		conn_enter(c, CONN_READY);
+		timer_start(s->ready, 0, 0);
+		return;
+	}
+	exchange_put(s, c->x);
+	c->x = NULL;
+	conn_enter(c, CONN_IDLE);
+	resume(c);
+}
+
+static void feed_ahead(struct http_conn *c)
+{
+	struct buf ahead = c->x->ahead;
+
+	buf_init(&c->x->ahead, HTTP_READ_MAX);
+	exchange_put(c->server, c->x);
+	c->x = NULL;
+	conn_enter(c, CONN_IDLE);
+	feed(c, ahead.data, ahead.len);
+	buf_done(&ahead);
+	if (c->phase != CONN_CLOSING && (!c->x || c->x->ahead.len < HTTP_AHEAD_MAX))
+		resume(c);
+}
+
+void conn_ready(struct http_server *s)
+{
+	/* Those that become ready meanwhile start the timer again and have their turn
+	 * in the next round of the loop. */
+	struct http_conn *batch = s->phase[CONN_READY], *last = batch ? batch->prev : NULL;
+
+	while (batch) {
+		bool end = batch == last;
+
+		feed_ahead(batch);
+		batch = end ? NULL : s->phase[CONN_READY];
+	}
+}
+
+void conn_late(struct http_conn *c)
+{
+	size_t queued;
+
+	switch (c->phase) {
+	case CONN_HEAD:
+		reply_refuse(c, 408, "the head did not arrive in time");
+		break;
+	case CONN_BODY:
+		reply_refuse(c, 408, "the body did not arrive in time");
+		break;
+	case CONN_WRITE:
+		/* One large write has no progress of its own to report: compare. */
+		queued = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+		if (queued < c->mark) {
+			conn_enter(c, CONN_WRITE);
+			break;
+		}
+		conn_close(c);
+		break;
+	default:
+		conn_close(c);
+	}
+}
+
+/* ---- the beginning ---- */
+
+static void on_refused_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+void conn_accept(struct http_server *s, uv_stream_t *listener)
+{
+	struct http_conn *c = mem_alloc(sizeof(*c));
+	bool over = s->nconns >= s->limits.conns_max;
+
+	uv_tcp_init(s->loop, &c->tcp);
+	c->tcp.data = c;
+	c->server = s;
+	if (uv_accept(listener, (uv_stream_t *)&c->tcp) ||
+	    (over && s->noverflow == HTTP_OVERFLOW_MAX)) {
+		uv_close((uv_handle_t *)&c->tcp, on_refused_closed);
+		return;
+	}
+	c->overflow = over;
+	if (over)
+		s->noverflow++;
+	else
+		s->nconns++;
+	uv_tcp_nodelay(&c->tcp, 1);
+	conn_enter(c, CONN_IDLE);
+	uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+	if (over) {
+		c->x = exchange_get(s, c);
+		reply_refuse(c, 503, "too many connections are open, try again later");
+	}
+}
