@@ -1,0 +1,126 @@
+/* pool.h - compute of one owner behind one engine: what it is, and what is free
+ *
+ * The declared half comes from the configuration and does not change while we run;
+ * the living half is kept by flow/ alone, on the loop thread.  select/ only reads.
+ */
+#ifndef DOMAIN_POOL_H
+#define DOMAIN_POOL_H
+
+#include "base/json.h"
+#include "domain/accel.h"
+#include "domain/level.h"
+
+#include <stdint.h>
+
+enum {
+	POOLS_MAX = 10000,              /* the national plan counts cities in hundreds */
+	POOL_NODES_MAX = 200000,        /* of all groups of one pool */
+	NODE_ACCELS_MAX = 16,           /* devices in one server; 8 is usual, 16 exists */
+	POOL_ADMITS_MAX = 256,
+	POOL_LINKS_MAX = 64,
+	PLACE_NODES_MAX = 4096,         /* nodes of one task */
+};
+
+enum pool_tier { TIER_NONE, TIER_CENTRE, TIER_EDGE };
+enum pool_images { IMAGES_NONE, IMAGES_HOST, IMAGES_RUN };   /* refused; ignored; run in a container */
+
+struct node {
+	uint32_t cpu_milli, memory_mb;                  /* what it has */
+	uint32_t cpu_free_milli, memory_free_mb;
+	uint16_t model;                                 /* of its accelerators, or ACCEL_NONE */
+	uint8_t naccels;
+	bool down;
+	uint16_t accel_free_milli[NODE_ACCELS_MAX];     /* 1000: the device is free */
+};
+
+/* Where a run sits: the same share of cpu and memory on each node. */
+struct place_node {
+	uint32_t node;                  /* index in the pool */
+	uint16_t accels;                /* bit i: device i */
+};
+
+struct placement {
+	uint32_t n;
+	struct place_node *nodes;       /* owned by whoever holds the placement */
+	uint32_t cpu_milli, memory_mb, accel_milli;      /* on each node; milli of each device */
+};
+
+/* A run that occupies the pool. */
+struct pool_hold {
+	uint64_t task;
+	int64_t end_p50_ms, end_p90_ms; /* when it is expected to be over */
+	struct placement place;         /* nodes: mem_alloc()ed, owned by the hold */
+};
+
+struct pool_link {
+	const char *region;             /* data or users there … */
+	uint32_t latency_ms, mbps;      /* … are this far away */
+};
+
+struct pool {
+	/* declared */
+	struct arena arena;
+	uint32_t id;                    /* index in the pool table */
+	const char *name, *title, *title_zh;
+	enum pool_tier tier;
+	const char *region, *owner, *engine;
+	enum level clearance;
+	uint32_t nadmits;               /* 0: every tenant */
+	const char *const *admits;
+	enum pool_images images;
+	int64_t cpu_hour_micro, accel_hour_micro;        /* price of one cpu, one device, for an hour */
+	uint32_t pue_milli;             /* total power / IT power, 1250 = 1.25 */
+	uint32_t carbon_g_kwh[24];      /* by hour of the day, UTC */
+	uint32_t green_milli;           /* share of renewable power, for reports */
+	uint32_t cpu_milliwatt;         /* of one busy cpu; default 7000 (see pool.c) */
+	uint32_t speed_milli;           /* of one cpu against the reference, 1000 = the same */
+	uint32_t walltime_max_s;        /* 0: no limit */
+	uint32_t fresh_s;               /* older news than this is stale; 0: never stale */
+	uint32_t nlinks;
+	const struct pool_link *links;
+	const char *chip;               /* name for history: its accelerator model, else "cpu" */
+	const char *options_json;       /* the engine's own section, "{}" when absent */
+
+	/* living */
+	uint32_t nnodes;
+	struct node *nodes;
+	bool drained, down;
+	char why[160];                  /* why drained or down, for people */
+	int64_t seen_ms;                /* when the engine was last heard of */
+	uint32_t nholds, holds_cap;
+	struct pool_hold *holds;        /* ascending end_p50_ms */
+};
+
+/* Decode one pool declaration.  *ret is owned by the caller (pool_free). */
+int pool_decode(const json_t *json, const char *path, const struct json_lines *lines,
+		const struct catalogue *c, struct pool **ret, struct err *err);
+struct pool *pool_free(struct pool *p);
+
+bool pool_admits(const struct pool *p, const char *tenant);
+
+/* The link for a region: the most specific one whose region contains `region`; NULL when
+ * the pool declares none (then the region is treated as unreachable within a latency bound,
+ * and POOL_MBPS_DEFAULT is assumed for transfers).  Within the pool's own region: 0 ms. */
+enum { POOL_MBPS_DEFAULT = 100 };
+const struct pool_link *pool_link_to(const struct pool *p, const char *region);
+
+/* Occupy and give back.  pool_hold() copies the placement; it must fit (asserted).
+ * pool_release() takes an unknown task (nothing happens). */
+void pool_hold(struct pool *p, uint64_t task, int64_t end_p50_ms, int64_t end_p90_ms,
+	       const struct placement *place);
+void pool_release(struct pool *p, uint64_t task);
+
+/* Would pool_hold() fit?  After a restart with another declaration it may not. */
+bool pool_can_hold(const struct pool *p, const struct placement *place);
+
+/* Totals, for tables. */
+struct pool_totals {
+	uint64_t cpu_milli, cpu_free_milli, memory_mb, memory_free_mb;
+	uint32_t nodes, nodes_down, accels, accels_free;         /* free: wholly */
+};
+void pool_totals(const struct pool *p, struct pool_totals *ret);
+
+/* Declaration and state as the API shows them (new reference). */
+json_t *pool_json(const struct pool *p, const struct catalogue *c);
+
+#endif

@@ -1,0 +1,291 @@
+/* record.c - journal bodies: written by hand because every run makes several, read with care
+ *
+ *	SUBMIT, NODE, TOKEN, POOL, DATASET   the document itself
+ *	CHOOSE   {"attempt":1,"pool":"hub","wait_p50_s":3,…,"place":[[0,3],[1,3]],"why":{…}}
+ *	         place: [node, bits of its devices] of each node of the gang
+ *	END      {"event":"done","end":"exit","phase":"command","exit_code":0,…}
+ *	others   {} with "reason", "text" and "why" where there are any
+ */
+
+#include "domain/record.h"
+
+#include "domain/wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kind_names[] = {
+	[RECORD_NODE]    = "node",
+	[RECORD_TOKEN]   = "token",
+	[RECORD_POOL]    = "pool",
+	[RECORD_DATASET] = "dataset",
+	[RECORD_SUBMIT]  = "submit",
+	[RECORD_WAIT]    = "wait",
+	[RECORD_REFUSE]  = "refuse",
+	[RECORD_GIVE_UP] = "give_up",
+	[RECORD_CHOOSE]  = "choose",
+	[RECORD_ACCEPT]  = "accept",
+	[RECORD_START]   = "start",
+	[RECORD_END]     = "end",
+	[RECORD_LOST]    = "lost",
+	[RECORD_CANCEL]  = "cancel",
+};
+
+/* Events that an END may carry, and the words for them. */
+static const char *const event_names[] = { "done", "fail", "retry", "cancelled", NULL };
+static const enum task_event events[] = {
+	TASK_EV_DONE, TASK_EV_FAIL, TASK_EV_RETRY, TASK_EV_CANCELLED,
+};
+
+static const char *const end_names[] = {
+	"none", "exit", "signal", "walltime", "memory", "stopped", "not_started", NULL,
+};
+static const char *const phase_names[] = { "none", "input", "command", "output", NULL };
+
+static bool is_kind(enum record_kind k)
+{
+	return (unsigned)k < sizeof(kind_names) / sizeof(kind_names[0]) && kind_names[k];
+}
+
+const char *record_kind_name(enum record_kind k)
+{
+	return is_kind(k) ? kind_names[k] : "none";
+}
+
+static bool has_document(enum record_kind k)
+{
+	return k == RECORD_SUBMIT || (k >= RECORD_NODE && k <= RECORD_DATASET);
+}
+
+/* Writing. */
+
+static void put_str(struct buf *b, const char *key, const char *s)
+{
+	if (!s)
+		return;
+	buf_printf(b, ",\"%s\":", key);
+	json_put_str(b, s, strlen(s));
+}
+
+static void put_int(struct buf *b, const char *key, int64_t v)
+{
+	buf_printf(b, ",\"%s\":%lld", key, (long long)v);
+}
+
+/* Every member begins with a comma, so the first one makes room for the brace. */
+static int close_body(struct buf *b, size_t from)
+{
+	if (b->full)
+		return -ENOBUFS;
+	if (b->len == from)
+		return buf_str(b, "{}");
+	b->data[from] = '{';
+	return buf_str(b, "}");
+}
+
+static void put_place(struct buf *b, const struct placement *p)
+{
+	put_int(b, "cpu_milli", p->cpu_milli);
+	put_int(b, "memory_mb", p->memory_mb);
+	put_int(b, "accel_milli", p->accel_milli);
+	buf_str(b, ",\"place\":[");
+	for (uint32_t i = 0; i < p->n; i++)
+		buf_printf(b, "%s[%u,%u]", i ? "," : "", p->nodes[i].node, p->nodes[i].accels);
+	buf_str(b, "]");
+}
+
+static void put_choose(struct buf *b, const struct record *r)
+{
+	put_int(b, "attempt", r->attempt);
+	put_str(b, "pool", r->pool);
+	put_int(b, "wait_p50_s", r->wait_p50_s);
+	put_int(b, "run_p50_s", r->run_p50_s);
+	put_int(b, "run_p90_s", r->run_p90_s);
+	put_place(b, &r->place);
+}
+
+static const char *event_name(enum task_event ev)
+{
+	for (size_t i = 0; event_names[i]; i++)
+		if (events[i] == ev)
+			return event_names[i];
+	abort();        /* no other event ends a run */
+}
+
+static void put_end(struct buf *b, const struct record *r)
+{
+	const struct usage *u = &r->usage;
+
+	put_str(b, "event", event_name(r->event));
+	put_str(b, "end", end_names[r->end]);
+	put_str(b, "phase", phase_names[r->phase]);
+	put_int(b, "exit_code", r->exit_code);
+	put_int(b, "run_ms", u->run_ms);
+	put_int(b, "cpu_ms", u->cpu_ms);
+	put_int(b, "memory_peak_mb", (int64_t)u->memory_peak_mb);
+	put_int(b, "out_bytes", (int64_t)u->out_bytes);
+	put_int(b, "out_dropped", (int64_t)u->out_dropped);
+	put_int(b, "cost_micro", r->cost_micro);
+	put_int(b, "energy_j", r->energy_j);
+	put_int(b, "carbon_mg", r->carbon_mg);
+	put_int(b, "retry_ms", r->retry_ms);
+}
+
+static int add_bytes(const char *p, size_t n, void *arg)
+{
+	return buf_add(arg, p, n);
+}
+
+int record_encode(const struct record *r, struct buf *out)
+{
+	size_t from = out->len;
+
+	if (has_document(r->kind)) {
+		json_dump_callback(r->doc, add_bytes, out, JSON_COMPACT | JSON_REAL_PRECISION(15));
+		return out->full ? -ENOBUFS : 0;
+	}
+	if (r->kind == RECORD_CHOOSE)
+		put_choose(out, r);
+	if (r->kind == RECORD_END)
+		put_end(out, r);
+	if (r->kind == RECORD_LOST)
+		put_int(out, "retry_ms", r->retry_ms);
+	put_str(out, "reason", r->reason);
+	put_str(out, "text", r->text);
+	if (r->why) {
+		buf_str(out, ",\"why\":");
+		buf_str(out, r->why);
+	}
+	return close_body(out, from);
+}
+
+/* Reading. */
+
+static void decode_place_node(struct dec *d, const json_t *v, struct place_node *ret)
+{
+	const json_t *first = json_array_get(v, 0), *second = json_array_get(v, 1);
+	json_int_t node = json_integer_value(first), accels = json_integer_value(second);
+
+	if (json_array_size(v) != 2 || !json_is_integer(first) || !json_is_integer(second) ||
+	    node < 0 || node >= POOL_NODES_MAX || accels < 0 || accels > UINT16_MAX)
+		dec_fail(d, "place", "must be pairs of a node and its devices");
+	*ret = (struct place_node){ .node = (uint32_t)node, .accels = (uint16_t)accels };
+}
+
+static void decode_place(struct dec *d, struct placement *p)
+{
+	const json_t *list, *v;
+	size_t i;
+
+	dec_u32(d, "cpu_milli", DEC_NEED, 0, UINT32_MAX, &p->cpu_milli);
+	dec_u32(d, "memory_mb", DEC_NEED, 0, UINT32_MAX, &p->memory_mb);
+	dec_u32(d, "accel_milli", DEC_NEED, 0, 1000, &p->accel_milli);
+	list = dec_array(d, "place", DEC_NEED, PLACE_NODES_MAX);
+	if (!list)
+		return;
+	p->n = (uint32_t)json_array_size(list);
+	p->nodes = arena_array(d->arena, p->n, sizeof(*p->nodes));
+	json_array_foreach(list, i, v)
+		decode_place_node(d, v, &p->nodes[i]);
+}
+
+static void decode_choose(struct dec *d, struct record *r)
+{
+	dec_u32(d, "attempt", DEC_NEED, 1, UINT32_MAX, &r->attempt);
+	wire_str(d, "pool", DEC_NEED, 63, wire_name, &r->pool);
+	dec_i64(d, "wait_p50_s", DEC_NEED, INT64_MIN, INT64_MAX, &r->wait_p50_s);
+	dec_i64(d, "run_p50_s", DEC_NEED, INT64_MIN, INT64_MAX, &r->run_p50_s);
+	dec_i64(d, "run_p90_s", DEC_NEED, INT64_MIN, INT64_MAX, &r->run_p90_s);
+	decode_place(d, &r->place);
+}
+
+static void decode_end(struct dec *d, struct record *r)
+{
+	unsigned event = 0, end = 0, phase = 0;
+	struct usage *u = &r->usage;
+	int64_t exit_code = 0;
+
+	dec_enum(d, "event", DEC_NEED, event_names, &event);
+	dec_enum(d, "end", DEC_NEED, end_names, &end);
+	dec_enum(d, "phase", DEC_NEED, phase_names, &phase);
+	dec_i64(d, "exit_code", DEC_NEED, INT32_MIN, INT32_MAX, &exit_code);
+	dec_i64(d, "run_ms", DEC_NEED, 0, INT64_MAX, &u->run_ms);
+	dec_i64(d, "cpu_ms", DEC_NEED, 0, INT64_MAX, &u->cpu_ms);
+	dec_u64(d, "memory_peak_mb", DEC_NEED, 0, INT64_MAX, &u->memory_peak_mb);
+	dec_u64(d, "out_bytes", DEC_NEED, 0, INT64_MAX, &u->out_bytes);
+	dec_u64(d, "out_dropped", DEC_NEED, 0, INT64_MAX, &u->out_dropped);
+	dec_i64(d, "cost_micro", DEC_NEED, 0, INT64_MAX, &r->cost_micro);
+	dec_i64(d, "energy_j", DEC_NEED, 0, INT64_MAX, &r->energy_j);
+	dec_i64(d, "carbon_mg", DEC_NEED, 0, INT64_MAX, &r->carbon_mg);
+	dec_i64(d, "retry_ms", DEC_NEED, 0, INT64_MAX, &r->retry_ms);
+	r->event = events[event];
+	r->end = (enum run_end)end;
+	r->phase = (enum run_phase)phase;
+	r->exit_code = (int)exit_code;
+}
+
+static int decode_body(const json_t *doc, struct record *r, struct err *err)
+{
+	const json_t *why;
+	struct dec d;
+
+	dec_begin(&d, doc, "", NULL, &r->arena, err);
+	if (r->kind == RECORD_CHOOSE)
+		decode_choose(&d, r);
+	if (r->kind == RECORD_END)
+		decode_end(&d, r);
+	if (r->kind == RECORD_LOST)
+		dec_i64(&d, "retry_ms", DEC_OPT, 0, INT64_MAX, &r->retry_ms);
+	dec_str(&d, "reason", DEC_OPT, 0, SIZE_MAX, &r->reason);
+	dec_str(&d, "text", DEC_OPT, 0, SIZE_MAX, &r->text);
+	why = dec_object(&d, "why", DEC_OPT);
+	if (why)
+		r->why = wire_dump(&r->arena, why);
+	return dec_end(&d);
+}
+
+/* Our own journal cannot be wrong input: whatever is amiss, we are broken. */
+static int damaged(const struct record *r, struct err *err)
+{
+	unsigned long long no = r->task ? r->task : r->sub;
+
+	return err_prefix(err, -EBADMSG,
+			  "the journal's record %s of task %llu is damaged or of a newer program",
+			  record_kind_name(r->kind), no);
+}
+
+int record_decode(enum record_kind kind, int64_t at_ms, uint64_t sub, uint64_t task,
+		  const char *body, size_t n, struct record *ret, struct err *err)
+{
+	struct record r = { .kind = kind, .at_ms = at_ms, .sub = sub, .task = task };
+	json_t *doc;
+
+	if (!is_kind(kind))
+		return err_set(err, -EBADMSG,
+			       "the journal has a record of kind %d, damaged or of a newer program",
+			       (int)kind);
+	if (json_parse(body, n, &doc, err) != 0)
+		return damaged(&r, err);
+	arena_init(&r.arena);
+	if (has_document(kind) && json_is_object(doc)) {
+		r.doc = doc;
+	} else {
+		int bad = decode_body(doc, &r, err);
+
+		json_decref(doc);
+		if (bad) {
+			arena_done(&r.arena);
+			return damaged(&r, err);
+		}
+	}
+	*ret = r;
+	return 0;
+}
+
+void record_done(struct record *r)
+{
+	json_decref(r->doc);
+	arena_done(&r->arena);
+	*r = (struct record){ .kind = RECORD_NONE };
+}

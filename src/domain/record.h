@@ -1,0 +1,84 @@
+/* record.h - what can happen, as rows of the journal
+ *
+ * A record is made by a decision on the live path, applied to the nouns by one pure
+ * function, encoded and appended; a restart decodes the same bytes and applies them by
+ * the same function.  Bodies are JSON: people can read the journal with sqlite3.
+ */
+#ifndef DOMAIN_RECORD_H
+#define DOMAIN_RECORD_H
+
+#include "base/buf.h"
+#include "domain/task.h"
+
+enum record_kind {
+	RECORD_NONE,            /* numbers are in journals: never reuse or renumber one */
+
+	/* of the node (subject 0) */
+	RECORD_NODE = 1,        /* identity of this node, once */
+	RECORD_TOKEN = 2,       /* made or revoked */
+	RECORD_POOL = 3,        /* drained or resumed */
+	RECORD_DATASET = 4,     /* put or removed */
+
+	/* of a task */
+	RECORD_SUBMIT = 10,     /* opens a submission */
+	RECORD_WAIT = 11,       /* waits, with a new reason or decision */
+	RECORD_REFUSE = 12,
+	RECORD_GIVE_UP = 13,
+	RECORD_CHOOSE = 14,     /* a pool was chosen: the run has an id and a place */
+	RECORD_ACCEPT = 15,     /* the engine has it */
+	RECORD_START = 16,
+	RECORD_END = 17,        /* the run is over: done, fail, retry or cancelled */
+	RECORD_LOST = 18,       /* the run vanished with its engine */
+	RECORD_CANCEL = 19,     /* somebody wants it cancelled */
+};
+
+/* One struct for all kinds; fields that a kind does not use are zero. */
+struct record {
+	enum record_kind kind;
+	int64_t at_ms;
+	uint64_t sub, task;
+
+	json_t *doc;            /* SUBMIT: task_spec_json; TOKEN, POOL, DATASET, NODE: their document.
+	                         * Borrowed by the maker's reference, owned after decode. */
+	const char *why;        /* WAIT, REFUSE, GIVE_UP, CHOOSE: the decision, a JSON object, or NULL */
+	const char *reason;     /* WAIT, REFUSE, GIVE_UP, END, LOST, CANCEL: a code, static or in `arena` */
+	const char *text;       /* END, LOST, CANCEL: words for people, or NULL */
+	enum task_event event;  /* END: DONE, FAIL, RETRY or CANCELLED */
+
+	/* CHOOSE */
+	uint32_t attempt;
+	const char *pool;
+	int64_t wait_p50_s, run_p50_s, run_p90_s;
+	struct placement place; /* nodes owned by the maker, or in `arena` */
+
+	/* END */
+	int exit_code;
+	enum run_end end;
+	enum run_phase phase;
+	struct usage usage;
+	int64_t cost_micro, energy_j, carbon_mg;         /* of this run */
+	int64_t retry_ms;       /* LOST too */
+
+	struct arena arena;     /* after decode */
+};
+
+const char *record_kind_name(enum record_kind k);       /* "submit" …: event names of the API */
+
+/* Append the body to `out`. */
+int record_encode(const struct record *r, struct buf *out);
+
+/* Read a body back; record_done() afterwards.  Negative: the journal is damaged or from
+ * a newer version, and the words say which record. */
+int record_decode(enum record_kind kind, int64_t at_ms, uint64_t sub, uint64_t task,
+		  const char *body, size_t n, struct record *ret, struct err *err);
+void record_done(struct record *r);
+
+/* Move a task by one record (kinds 11-19).  Pure: only *t changes.  `pool_id` is the id of
+ * r->pool (CHOOSE), else ignored.  -EPROTO when the life of a task does not allow it. */
+int task_apply(struct task *t, const struct record *r, uint32_t pool_id, struct err *err);
+
+/* Fresh tasks of a submission: element i of the array.  Takes a reference to the spec,
+ * given back with task_spec_unref() by whoever frees the task. */
+void task_begin(struct task *t, struct task_spec *spec, uint64_t sub, uint32_t i, int64_t at_ms);
+
+#endif

@@ -1,0 +1,96 @@
+/* eligible.c - the hard rules: every one of them is looked at, none can be bought off
+ *
+ * They fail closed: what is not known, a level that was never set, a pool without a
+ * region, a distance nobody declared, counts as "no".
+ */
+
+#include "select/part.h"
+
+#include "base/region.h"
+
+/* Both levels must be ones we know; above the known ones is not "very trusted". */
+static bool cleared(const struct task_spec *t, const struct pool *p)
+{
+	return t->level > LEVEL_NONE && t->level < LEVEL_COUNT && p->clearance < LEVEL_COUNT &&
+	       p->clearance >= t->level;
+}
+
+static bool region_allowed(const struct task_spec *t, const struct pool *p)
+{
+	return !t->stay_within || (p->region && region_within(p->region, t->stay_within));
+}
+
+static bool admitted(const struct task_spec *t, const struct pool *p)
+{
+	return !p->nadmits || (t->tenant && pool_admits(p, t->tenant));
+}
+
+static bool walltime_allowed(const struct task_spec *t, const struct pool *p)
+{
+	return !p->walltime_max_s || (t->walltime_s && t->walltime_s <= p->walltime_max_s);
+}
+
+/* What was declared wins; else a pool that stands in the users' region is with them. */
+bool eligible_latency(const struct pool *p, const char *near, uint32_t *ret_ms)
+{
+	const struct pool_link *l;
+
+	if (!near || !p->region)
+		return false;
+	l = pool_link_to(p, near);
+	*ret_ms = l ? l->latency_ms : 0;
+	return l || region_within(p->region, near);
+}
+
+static bool near_enough(const struct task_spec *t, const struct pool *p)
+{
+	uint32_t ms;
+
+	return !t->max_latency_ms ||
+	       (eligible_latency(p, t->near, &ms) && ms <= t->max_latency_ms);
+}
+
+/* Old news, or news from so far in the future that a clock must be wrong.  A pool that
+ * never told its nodes is not a pool without nodes: the task waits for the first word. */
+static bool stale(const struct snapshot *s, const struct pool *p)
+{
+	int64_t fresh_ms = (int64_t)p->fresh_s * 1000;
+
+	if (!p->nnodes && !p->seen_ms)
+		return true;
+	return fresh_ms && (s->now_ms - p->seen_ms > fresh_ms ||
+			    p->seen_ms - s->now_ms > fresh_ms);
+}
+
+static uint32_t bit(bool is, enum reason r)
+{
+	return is ? REASON_BIT(r) : 0;
+}
+
+uint32_t eligible_pass(struct pass *x, const struct pool *p)
+{
+	const struct task_spec *t = x->a->spec;
+	uint32_t why;
+
+	why = bit(!cleared(t, p), REASON_CLEARANCE) |
+	      bit(t->image && p->images == IMAGES_NONE, REASON_IMAGE) |
+	      bit(!walltime_allowed(t, p), REASON_WALLTIME) |
+	      bit(x->a->over_quota, REASON_QUOTA) |
+	      bit(stale(x->s, p), REASON_STALE) |
+	      bit(p->drained, REASON_DRAINED) |
+	      bit(p->down, REASON_DOWN) |
+	      bit(!admitted(t, p), REASON_NOT_ADMITTED) |
+	      bit(!region_allowed(t, p), REASON_REGION) |
+	      bit(!near_enough(t, p), REASON_LATENCY);
+	if (p->nnodes || p->seen_ms)
+		why |= place_never_want(&x->want, p);
+	return why;
+}
+
+uint32_t eligible_reasons(const struct snapshot *s, const struct ask *a, const struct pool *p)
+{
+	struct pass x;
+
+	pass_init(&x, s, a);
+	return eligible_pass(&x, p);
+}

@@ -1,0 +1,154 @@
+/* forecast.c - what it would take on this pool: transfer, wait, run, money, energy, carbon */
+
+#include "select/part.h"
+
+#include "base/region.h"
+
+#include <string.h>
+
+enum { MBIT_PER_MB_E6 = 8388608 };      /* a MB here is 2^20 bytes; a Mbit 10^6 bits */
+
+/* Forecasts are cut at a century: sums of what clients declare stay in range. */
+static const int64_t FOREVER_S = 100LL * 366 * 86400;
+
+void pass_init(struct pass *x, const struct snapshot *s, const struct ask *a)
+{
+	x->s = s;
+	x->a = a;
+	x->nruns = 0;
+	want_init(&x->want, a->spec, s->catalogue);
+}
+
+/* Nothing is moved within the pool's own region, unless a link as specific was declared. */
+static bool there_already(const struct pool *p, const struct pool_link *l, const char *from)
+{
+	return region_within(from, p->region) &&
+	       (!l || strlen(l->region) < strlen(p->region));
+}
+
+/* From a place nobody named, or without a link, POOL_MBPS_DEFAULT is assumed. */
+static int64_t origin_ms(const struct pool *p, uint64_t mb, const char *from)
+{
+	const struct pool_link *l = NULL;
+	int64_t mbps = POOL_MBPS_DEFAULT;
+
+	if (!mb)
+		return 0;
+	if (from && p->region) {
+		l = pool_link_to(p, from);
+		if (there_already(p, l, from))
+			return 0;
+	}
+	if (l && l->mbps)
+		mbps = l->mbps;
+	return sat_add(sat_muldiv(mb > INT64_MAX ? INT64_MAX : (int64_t)mb, MBIT_PER_MB_E6,
+				  mbps * 1000), l ? l->latency_ms : 0);
+}
+
+/* Inputs are fetched one after the other. */
+static int64_t transfer_s(const struct ask *a, const struct pool *p)
+{
+	int64_t ms = 0;
+
+	for (uint32_t i = 0; i < a->ndata; i++)
+		ms = sat_add(ms, origin_ms(p, a->data_mb[i], a->data_from[i]));
+	ms = ms / 1000 + (ms % 1000 != 0);
+	return ms < FOREVER_S ? ms : FOREVER_S;
+}
+
+static void run_ask(const struct pass *x, const char *chip, uint32_t speed_milli,
+		    struct run_forecast *ret)
+{
+	const struct task_spec *t = x->a->spec;
+
+	history_forecast(x->s->history, t->kind, t->name, chip, speed_milli, t->walltime_s, ret);
+}
+
+/* Pools of one chip and speed share one answer of the history. */
+static void run_of(struct pass *x, const struct pool *p, struct run_forecast *ret)
+{
+	const char *chip = p->chip ? p->chip : "cpu";
+	struct pass_run *r;
+
+	for (uint32_t i = 0; i < x->nruns; i++) {
+		r = &x->runs[i];
+		if (r->speed_milli == p->speed_milli && !strcmp(r->chip, chip)) {
+			*ret = r->f;
+			return;
+		}
+	}
+	run_ask(x, chip, p->speed_milli, ret);
+	if (x->nruns < PASS_RUNS_MAX)
+		x->runs[x->nruns++] = (struct pass_run){ chip, p->speed_milli, *ret };
+}
+
+/* Devices per node that would be paid for: those of the first node that could serve. */
+static uint32_t devices_of(struct pass *x, const struct pool *p)
+{
+	if (!x->want.share_milli)
+		return 0;
+	for (uint32_t i = 0; i < p->nnodes; i++)
+		if (want_fits_empty(&x->want, &p->nodes[i]))
+			return want_devices(&x->want, p->nodes[i].model);
+	return 0;
+}
+
+static void meter(struct pass *x, const struct pool *p, struct terms *t)
+{
+	const struct want *w = &x->want;
+	int64_t run_ms = sat_mul(t->run_p50_s, 1000);
+	int64_t start_ms = sat_add(x->s->now_ms, sat_mul(t->wait_p50_s, 1000));
+	uint32_t accels = devices_of(x, p);
+
+	t->cost_micro = meter_cost_micro(p, w->nodes, w->cpu_milli, accels, w->share_milli, run_ms);
+	t->energy_j = meter_energy_j(p, x->s->catalogue, w->nodes, w->cpu_milli, accels,
+				     w->share_milli, run_ms);
+	t->carbon_mg = meter_carbon_mg(p, t->energy_j, start_ms, run_ms);
+}
+
+static bool too_late(const struct snapshot *s, const struct ask *a, int64_t takes_s)
+{
+	return a->spec->deadline_ms &&
+	       sat_add(s->now_ms, sat_mul(takes_s, 1000)) > a->spec->deadline_ms;
+}
+
+static bool too_dear(const struct ask *a, const struct terms *t)
+{
+	return a->spec->budget_micro && t->cost_micro > a->spec->budget_micro;
+}
+
+bool forecast_hopeless(const struct snapshot *s, const struct ask *a, const struct terms *t)
+{
+	return too_dear(a, t) || too_late(s, a, t->transfer_s + t->run_p50_s);
+}
+
+uint32_t forecast_pass(struct pass *x, const struct pool *p, const struct lane *l,
+		       struct terms *t)
+{
+	uint32_t why;
+
+	t->transfer_s = transfer_s(x->a, p);
+	run_of(x, p, &t->run);
+	t->run_p50_s = t->run.p50_s;
+	t->run_p90_s = t->run.p90_s;
+	why = wait_pass(x, p, l, t);
+	t->wait_p50_s = t->wait_p50_s < FOREVER_S ? t->wait_p50_s : FOREVER_S;
+	t->wait_p90_s = t->wait_p90_s < FOREVER_S ? t->wait_p90_s : FOREVER_S;
+	meter(x, p, t);
+	if (too_late(x->s, x->a, t->transfer_s + t->wait_p50_s + t->run_p50_s))
+		why |= REASON_BIT(REASON_DEADLINE);
+	if (too_dear(x->a, t))
+		why |= REASON_BIT(REASON_BUDGET);
+	t->score_micro = score_terms(&x->a->spec->prefer, t);
+	return why;
+}
+
+void forecast_terms(const struct snapshot *s, const struct ask *a, const struct pool *p,
+		    const struct lane *l, struct terms *ret)
+{
+	struct pass x;
+
+	pass_init(&x, s, a);
+	*ret = (struct terms){ 0 };
+	forecast_pass(&x, p, l, ret);
+}

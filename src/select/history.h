@@ -1,0 +1,50 @@
+/* history.h - what runs took, and how fast chips are for a kind of work
+ *
+ * Samples are kept per (kind, name, chip): the last HISTORY_RING run times.  From names
+ * that ran on two chips the relative speed of these chips for that kind is learned.
+ * Bounded: the least recently used entry goes first.  Pure; owned by flow.
+ */
+#ifndef SELECT_HISTORY_H
+#define SELECT_HISTORY_H
+
+#include <stdint.h>
+
+enum { HISTORY_RING = 32, HISTORY_ENTRIES_MAX = 8192 };
+
+struct history;
+
+struct history *history_new(void);
+struct history *history_free(struct history *h);
+
+/* A run of this kind and name took run_ms on that chip, with work declared as walltime_s. */
+void history_add(struct history *h, const char *kind, const char *name, const char *chip,
+		 int64_t run_ms, uint32_t walltime_s);
+/* The same, on a pool whose cpus have speed_milli: between pools of chip "cpu" the samples
+ * are then scaled by their speeds (an accelerator's are not: the chip does the work).
+ * history_add() says that the speed is not known (0): such samples are used as they are. */
+void history_add_on(struct history *h, const char *kind, const char *name, const char *chip,
+		    uint32_t speed_milli, int64_t run_ms, uint32_t walltime_s);
+/* The wait that was forecast (p50) and the wait that came. */
+void history_add_wait(struct history *h, const char *pool, int64_t forecast_s, int64_t actual_s);
+
+struct run_forecast {
+	int64_t p50_s, p90_s;
+	uint32_t samples;               /* behind it; 0: from the declared walltime */
+	uint32_t speed_milli;           /* relative speed applied, 1000 = none */
+	const char *basis;              /* static: "history", "other_chip", "kind", "walltime" */
+};
+
+/* Run time on a pool whose chip is `chip` and whose cpus have speed_milli:
+ * same chip's samples; else another chip's, scaled by the learned (else the declared)
+ * relative speed; else the walltime times what runs of this kind have used of theirs;
+ * else p90 = walltime and p50 = half of it, by the pool's speed.  Never above walltime.
+ * `h` may be NULL: nothing is known.  Of few samples p90 is their largest and half again. */
+void history_forecast(const struct history *h, const char *kind, const char *name,
+		      const char *chip, uint32_t speed_milli, uint32_t walltime_s,
+		      struct run_forecast *ret);
+
+/* Mean absolute error of the wait forecasts of a pool in seconds, and how many. */
+void history_wait_error(const struct history *h, const char *pool, int64_t *ret_mean_s,
+			uint64_t *ret_n);
+
+#endif

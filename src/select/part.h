@@ -1,0 +1,71 @@
+/* part.h - what the files of select/ share among themselves; nobody else includes it
+ *
+ * A pass over the pools for one ask keeps what does not depend on the pool in a
+ * `struct pass`, so that 1,000 pools cost 1,000 times a few comparisons.  It lives on the
+ * stack of select_decide(); nothing in it outlives the call.
+ */
+#ifndef SELECT_PART_H
+#define SELECT_PART_H
+
+#include "select/select.h"
+
+/* What one node has to offer, with the devices of the model looked at last: nodes of
+ * one model come in rows, and the catalogue is asked once per row. */
+struct want {
+	const struct accel_need *need;
+	const struct catalogue *catalogue;
+	uint32_t nodes, cpu_milli, memory_mb;
+	uint32_t share_milli;           /* of each device; 0: no accelerators wanted */
+	uint32_t last_count;
+	uint32_t last_model;            /* UINT32_MAX: none looked at yet */
+};
+
+void want_init(struct want *w, const struct task_spec *spec, const struct catalogue *c);
+/* Devices that a node of this model must give; 0: the model cannot do it. */
+uint32_t want_devices(struct want *w, uint32_t model);
+bool want_fits(struct want *w, const struct node *n);           /* as it is now */
+bool want_fits_empty(struct want *w, const struct node *n);     /* were it empty and up */
+/* Nodes that fit now; stops counting at w->nodes. */
+uint32_t want_room(struct want *w, uint32_t nnodes, const struct node *nodes);
+
+uint32_t place_never_want(struct want *w, const struct pool *p);
+
+enum { PASS_RUNS_MAX = 8 };             /* kinds of chip in one city: a handful */
+
+struct pass {
+	const struct snapshot *s;
+	const struct ask *a;
+	struct want want;
+	uint32_t nruns;
+	struct pass_run {
+		const char *chip;
+		uint32_t speed_milli;
+		struct run_forecast f;
+	} runs[PASS_RUNS_MAX];
+};
+
+void pass_init(struct pass *x, const struct snapshot *s, const struct ask *a);
+uint32_t eligible_pass(struct pass *x, const struct pool *p);
+/* Fills *ret; returns FULL, BEHIND, DEADLINE and BUDGET as they apply. */
+uint32_t forecast_pass(struct pass *x, const struct pool *p, const struct lane *l,
+		       struct terms *ret);
+/* Would the deadline or the budget be missed even if it started at once? */
+bool forecast_hopeless(const struct snapshot *s, const struct ask *a, const struct terms *t);
+/* Wait of ret->wait_*; returns FULL and BEHIND as they apply. */
+uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
+		   struct terms *ret);
+
+/* Not refused by any rule or forecast: it may be full or promised, and it has a rank. */
+bool decision_candidate(const struct candidate *c);
+/* Candidate i before candidate j: lower score, then rng_mix(seed, pool id). */
+bool decision_better(const struct decision *d, uint32_t i, uint32_t j);
+
+/* Latency to where the users are; false: not known. */
+bool eligible_latency(const struct pool *p, const char *near, uint32_t *ret_ms);
+
+/* Money and time are far below this; garbage in must not wrap around. */
+int64_t sat_add(int64_t a, int64_t b);
+int64_t sat_mul(int64_t a, int64_t b);
+int64_t sat_muldiv(int64_t a, int64_t b, int64_t div);  /* a * b / div, div > 0 */
+
+#endif

@@ -1,0 +1,214 @@
+/* wait.c - how long until a pool has room
+ *
+ * The runs that hold the pool are taken away in the order in which they should end, on
+ * copies of the nodes they touch, until the task would fit.  To that comes the work of
+ * tasks that wait for the same pool before this one.
+ *
+ * A run that should have ended by now: before its p90 it is expected halfway between now
+ * and then; after its p90 it lasts another tenth of its delay (p90: as long as its delay
+ * again), never less than a second, for what is late tends to stay so.
+ */
+
+#include "select/part.h"
+
+#include <string.h>
+
+enum {
+	HOLDS_MAX = 256,                /* runs looked at: further ones say little about now */
+	TOUCHED_MAX = 512,              /* nodes copied; 56 bytes each on the stack */
+	SLOTS = 2 * TOUCHED_MAX,        /* of the hash; a power of two, half empty */
+	UNKNOWN_MS = 3600 * 1000,       /* nodes that are down, or used by somebody we do not
+	                                 * know, come back in an hour: a guess */
+	ERROR_RUNS_MIN = 5,             /* before the published error widens a forecast */
+	SECOND_MS = 1000,
+};
+
+/* Copies of the nodes that ending runs touch. */
+struct scratch {
+	uint32_t n;
+	uint16_t slot[SLOTS];           /* 0: empty, else 1 + index below */
+	uint32_t node[TOUCHED_MAX];
+	bool fits[TOUCHED_MAX];
+	struct node copy[TOUCHED_MAX];
+};
+
+struct ends {
+	int64_t p50_ms, p90_ms;
+};
+
+static int64_t max64(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static struct ends hold_ends(const struct pool_hold *h, int64_t now)
+{
+	int64_t late = now - h->end_p50_ms, p90 = max64(h->end_p90_ms, h->end_p50_ms);
+
+	if (late < 0)
+		return (struct ends){ h->end_p50_ms, p90 };
+	if (p90 > now)
+		return (struct ends){ now + max64(SECOND_MS, (p90 - now) / 2),
+				      now + max64(SECOND_MS, p90 - now) };
+	return (struct ends){ now + max64(SECOND_MS, late / 10), now + max64(SECOND_MS, late) };
+}
+
+/* Index of the node's copy, or -1 when the scratch is full. */
+static int touch(struct scratch *sc, struct want *w, const struct pool *p, uint32_t node)
+{
+	uint32_t i = node * 2654435761u >> 16;
+
+	for (;; i++) {
+		uint16_t at = sc->slot[i % SLOTS];
+
+		if (at && sc->node[at - 1] == node)
+			return at - 1;
+		if (!at)
+			break;
+	}
+	if (sc->n == TOUCHED_MAX)
+		return -1;
+	sc->node[sc->n] = node;
+	sc->copy[sc->n] = p->nodes[node];
+	sc->fits[sc->n] = want_fits(w, &p->nodes[node]);
+	sc->slot[i % SLOTS] = (uint16_t)++sc->n;
+	return (int)sc->n - 1;
+}
+
+static uint32_t add_capped(uint32_t a, uint32_t b, uint32_t max)
+{
+	uint64_t sum = (uint64_t)a + b;
+
+	return sum > max ? max : (uint32_t)sum;
+}
+
+static void node_give_back(struct node *n, const struct placement *pl, uint16_t accels)
+{
+	n->cpu_free_milli = add_capped(n->cpu_free_milli, pl->cpu_milli, n->cpu_milli);
+	n->memory_free_mb = add_capped(n->memory_free_mb, pl->memory_mb, n->memory_mb);
+	for (uint32_t i = 0; i < n->naccels; i++)
+		if (accels & 1u << i)
+			n->accel_free_milli[i] = (uint16_t)add_capped(n->accel_free_milli[i],
+								      pl->accel_milli, 1000);
+}
+
+/* Take one run away.  Adds the nodes that fit now and did not before; -1: scratch full. */
+static int end_hold(struct scratch *sc, struct want *w, const struct pool *p,
+		    const struct placement *pl)
+{
+	int more = 0;
+
+	for (uint32_t i = 0; i < pl->n; i++) {
+		int at;
+
+		if (pl->nodes[i].node >= p->nnodes)
+			continue;
+		at = touch(sc, w, p, pl->nodes[i].node);
+		if (at < 0)
+			return -1;
+		node_give_back(&sc->copy[at], pl, pl->nodes[i].accels);
+		if (!sc->fits[at] && want_fits(w, &sc->copy[at])) {
+			sc->fits[at] = true;
+			more++;
+		}
+	}
+	return more;
+}
+
+/* `room` nodes fit now, which is too few.  When do enough?  Past the bounds: when the last
+ * run of the pool ends. */
+static struct ends room_comes(struct pass *x, const struct pool *p, uint32_t room)
+{
+	int64_t now = x->s->now_ms;
+	struct ends when = { now, now }, last;
+	struct scratch sc;
+
+	sc.n = 0;
+	memset(sc.slot, 0, sizeof(sc.slot));
+	for (uint32_t i = 0; i < p->nholds; i++) {
+		struct ends e = hold_ends(&p->holds[i], now);
+		int more = i < HOLDS_MAX ? end_hold(&sc, &x->want, p, &p->holds[i].place) : -1;
+
+		if (more < 0)
+			break;
+		when.p50_ms = max64(when.p50_ms, e.p50_ms);
+		when.p90_ms = max64(when.p90_ms, e.p90_ms);
+		room += (uint32_t)more;
+		if (room >= x->want.nodes)
+			return when;
+		if (i + 1 == p->nholds)
+			return (struct ends){ max64(when.p50_ms, now + UNKNOWN_MS),
+					      max64(when.p90_ms, now + UNKNOWN_MS) };
+	}
+	if (!p->nholds)
+		return (struct ends){ now + UNKNOWN_MS, now + UNKNOWN_MS };
+	last = hold_ends(&p->holds[p->nholds - 1], now);
+	return (struct ends){ max64(when.p50_ms, last.p50_ms), max64(when.p90_ms, last.p90_ms) };
+}
+
+/* Time the pool needs for the work ahead if it were spread over all its cpus. */
+static int64_t ahead_ms(const struct pool *p, const struct lane *l)
+{
+	uint64_t milli = 0;
+
+	if (!l || l->ahead_cpu_ms <= 0)
+		return 0;
+	for (uint32_t i = 0; i < p->nnodes; i++)
+		milli += p->nodes[i].down ? 0 : p->nodes[i].cpu_milli;
+	return sat_muldiv(l->ahead_cpu_ms, 1000, milli ? (int64_t)milli : 1);
+}
+
+/* EASY backfill (Lifka, "The ANL/IBM SP scheduling system", JSSPP 1995): a later task may
+ * go first if even its longest possible run is over before the start that an earlier
+ * task was promised. */
+static bool behind(const struct pass *x, const struct lane *l)
+{
+	int64_t end = x->s->now_ms + (int64_t)x->a->spec->walltime_s * 1000;
+
+	return l && l->shadow_ms && end > l->shadow_ms;
+}
+
+static int64_t to_s(int64_t ms)
+{
+	return ms <= SECOND_MS ? 1 : ms / 1000 + (ms % 1000 != 0);
+}
+
+/* The range may not be narrower than the error that its forecasts have had. */
+static int64_t widen(const struct pass *x, const struct pool *p, int64_t p50_s, int64_t p90_s)
+{
+	int64_t mean_s = 0;
+	uint64_t n = 0;
+
+	if (x->s->history)
+		history_wait_error(x->s->history, p->name, &mean_s, &n);
+	if (n < ERROR_RUNS_MIN)
+		return max64(p50_s, p90_s);
+	return max64(sat_add(p50_s, mean_s), p90_s);
+}
+
+uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
+		   struct terms *ret)
+{
+	uint32_t room = want_room(&x->want, p->nnodes, p->nodes), why = 0;
+	struct ends when = { x->s->now_ms, x->s->now_ms };
+	int64_t ahead;
+
+	if (room < x->want.nodes)
+		why |= REASON_BIT(REASON_FULL);
+	if (behind(x, l))
+		why |= REASON_BIT(REASON_BEHIND);
+	ret->wait_p50_s = ret->wait_p90_s = 0;
+	if (!why)
+		return 0;
+	if (why & REASON_BIT(REASON_FULL))
+		when = room_comes(x, p, room);
+	if (why & REASON_BIT(REASON_BEHIND)) {
+		when.p50_ms = max64(when.p50_ms, l->shadow_ms);
+		when.p90_ms = max64(when.p90_ms, l->shadow_ms);
+	}
+	ahead = ahead_ms(p, l);
+	ret->wait_p50_s = to_s(sat_add(when.p50_ms - x->s->now_ms, ahead));
+	ret->wait_p90_s = widen(x, p, ret->wait_p50_s,
+				to_s(sat_add(when.p90_ms - x->s->now_ms, ahead)));
+	return why;
+}
