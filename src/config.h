@@ -1,0 +1,34 @@
+/* config.h - the configuration file: YAML in, one struct out (man suanlu.conf)
+ *
+ * Every key is checked; an error names line and field.  Nothing is read lazily: what is
+ * wrong is wrong at start, or with --check-config.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "domain/accel.h"
+#include "domain/pool.h"
+#include "flow/flow.h"
+#include "http/server.h"
+
+struct config {
+	struct arena arena;
+	const char *listen;             /* "127.0.0.1:7070" */
+	const char *state;              /* directory */
+	const char *region;             /* of this node */
+	const char *log;                /* level */
+	bool open_listen;               /* listen beyond loopback was asked for in words */
+	uint64_t seed;
+	struct catalogue catalogue;
+	uint32_t npools;
+	struct pool **pools;            /* flow takes them over: npools is then 0 */
+	const char *const *read_roots, *const *write_roots;
+	struct flow_limits limits;
+	struct http_limits http;
+};
+
+/* Read and check a file.  `ret` is done with config_done(), also after a failure. */
+int config_load(const char *path, struct config *ret, struct err *err);
+void config_done(struct config *c);
+
+#endif

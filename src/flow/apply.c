@@ -1,0 +1,214 @@
+/* apply.c - one record moves the nouns: the same code live and after a restart */
+
+#include "flow/state.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t doc_hash(const json_t *doc)
+{
+	char *text = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS);
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (const char *p = text; p && *p; p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3ULL;         /* FNV-1a */
+	free(text);
+	return h;
+}
+
+static void waits_for(struct sub *on, uint64_t who)
+{
+	if (on->nwaiters == on->waiters_cap) {
+		on->waiters_cap = on->waiters_cap ? 2 * on->waiters_cap : 4;
+		on->waiters = mem_grow(on->waiters, on->waiters_cap, sizeof(*on->waiters));
+	}
+	on->waiters[on->nwaiters++] = who;
+}
+
+static int apply_submit(struct flow *f, const struct record *r, struct err *err)
+{
+	struct task_world w = { f->c.catalogue, prefer_profiles, NULL, NULL, 0 };
+	struct task_spec *spec;
+	int e = task_spec_decode(r->doc, &w, &spec, err);
+
+	if (e)
+		return err_prefix(err, -EPROTO, "submission %llu: ", (unsigned long long)r->sub);
+	sub_add(f, r->sub, spec, doc_hash(r->doc), r->at_ms);
+	for (uint32_t i = 0; i < spec->nafter; i++) {
+		struct sub *on = sub_find(f, spec->after[i].sub);
+
+		if (on && on->left)
+			waits_for(on, r->sub);
+	}
+	task_spec_unref(spec);
+	return 0;
+}
+
+static int apply_token(struct flow *f, const struct record *r, struct err *err)
+{
+	struct token t;
+	struct token_entry *e = NULL;
+	int res = token_record_decode(r->doc, &t, err);
+
+	if (res)
+		return res < 0 ? res : -EPROTO;
+	HASH_FIND(hh, f->tokens, t.hash, TOKEN_HASH_LEN, e);
+	if (e) {
+		e->t = t;
+		return 0;
+	}
+	e = mem_alloc(sizeof(*e));
+	e->t = t;
+	HASH_ADD(hh, f->tokens, t.hash, TOKEN_HASH_LEN, e);
+	f->token_list = mem_grow(f->token_list, f->ntokens + 1, sizeof(*f->token_list));
+	f->token_list[f->ntokens++] = &e->t;
+	return 0;
+}
+
+static struct pool *pool_named(const struct flow *f, const char *name)
+{
+	for (uint32_t i = 0; name && i < f->c.npools; i++)
+		if (!strcmp(f->c.pools[i]->name, name))
+			return f->c.pools[i];
+	return NULL;
+}
+
+static int apply_pool(struct flow *f, const struct record *r)
+{
+	struct pool *p = pool_named(f, json_string_value(json_object_get(r->doc, "pool")));
+	const char *why = json_string_value(json_object_get(r->doc, "reason"));
+
+	if (!p)
+		return 0;       /* taken out of the configuration since */
+	p->drained = json_is_true(json_object_get(r->doc, "drained"));
+	snprintf(p->why, sizeof(p->why), "%s", p->drained && why ? why : "");
+	return 0;
+}
+
+static int apply_dataset(struct flow *f, const struct record *r, struct err *err)
+{
+	const char *gone = json_string_value(json_object_get(r->doc, "removed"));
+	const char *tenant = json_string_value(json_object_get(r->doc, "tenant"));
+	struct dataset_entry *e = NULL;
+	struct dataset *d = NULL;
+	const char *name;
+	int res;
+
+	if (!gone) {
+		res = dataset_decode(json_object_get(r->doc, "dataset"), tenant ? tenant : "", &d,
+				     err);
+		if (res)
+			return -EPROTO;
+	}
+	name = gone ? gone : d->name;
+	HASH_FIND(hh, f->datasets, name, strlen(name), e);
+	if (e) {
+		HASH_DELETE(hh, f->datasets, e);
+		dataset_free(e->d);
+		free(e);
+	}
+	if (!d)
+		return 0;
+	e = mem_alloc(sizeof(*e));
+	e->d = d;
+	HASH_ADD_KEYPTR(hh, f->datasets, d->name, strlen(d->name), e);
+	return 0;
+}
+
+static int apply_node(struct flow *f, const struct record *r)
+{
+	const char *id = json_string_value(json_object_get(r->doc, "node"));
+
+	if (!id)
+		return -EPROTO;
+	snprintf(f->node_id, sizeof(f->node_id), "%s", id);
+	return 0;
+}
+
+/* The room of a run follows the task: taken when it is sent, given back when it leaves.  After
+ * a restart the operator may have declared the pool smaller than it was: a run that is out
+ * there then holds no room, rather than keeping us from starting. */
+static void follow_hold(struct flow *f, const struct task *t, enum task_state before,
+			const struct record *r)
+{
+	struct pool *p = t->pool < f->c.npools ? f->c.pools[t->pool] : NULL;
+	int64_t start = r->at_ms + r->wait_p50_s * 1000;
+
+	if (!p)
+		return;
+	if (r->kind == RECORD_CHOOSE && pool_can_hold(p, &r->place))
+		pool_hold(p, t->no, start + r->run_p50_s * 1000, start + r->run_p90_s * 1000,
+			  &r->place);
+	else if (task_state_on_pool(before) && !task_state_on_pool(t->state))
+		pool_release(p, t->no);
+}
+
+static void learn(struct flow *f, const struct task *t, const struct record *r)
+{
+	const struct pool *p = t->pool < f->c.npools ? f->c.pools[t->pool] : NULL;
+
+	if (p && r->kind == RECORD_END && r->event == TASK_EV_DONE)
+		history_add_on(f->history, t->spec->kind, t->spec->name, p->chip,
+			       p->speed_milli, r->usage.run_ms, t->spec->walltime_s);
+	if (p && r->kind == RECORD_START && t->chosen_ms)
+		history_add_wait(f->history, p->name, t->wait_p50_s,
+				 (r->at_ms - t->chosen_ms) / 1000);
+}
+
+static void count(struct flow *f, struct sub *s, enum task_state from, enum task_state to)
+{
+	s->by_state[from]--;
+	s->by_state[to]++;
+	f->counts.by_state[from]--;
+	f->counts.by_state[to]++;
+	if (!task_state_final(to) || task_state_final(from))
+		return;
+	s->left--;
+	if (!s->left)
+		sub_ended(f, s);
+}
+
+static int apply_task(struct flow *f, const struct record *r, struct err *err)
+{
+	struct task *t = table_get(f, r->task);
+	const struct pool *p = pool_named(f, r->pool);
+	enum task_state before;
+	int e;
+
+	if (!t)
+		return err_set(err, -EPROTO, "record %s names task %llu, which does not exist",
+			       record_kind_name(r->kind), (unsigned long long)r->task);
+	before = t->state;
+	e = task_apply(t, r, p ? p->id : UINT32_MAX, err);
+	if (e)
+		return e;
+	follow_hold(f, t, before, r);
+	learn(f, t, r);
+	f->counts.lost += r->kind == RECORD_LOST;
+	f->counts.retries += r->kind == RECORD_END && r->event == TASK_EV_RETRY;
+	count(f, sub_find(f, t->sub), before, t->state);
+	return 0;
+}
+
+int flow_apply(struct flow *f, const struct record *r, struct err *err)
+{
+	switch (r->kind) {
+	case RECORD_NODE:
+		return apply_node(f, r);
+	case RECORD_TOKEN:
+		return apply_token(f, r, err);
+	case RECORD_POOL:
+		return apply_pool(f, r);
+	case RECORD_DATASET:
+		return apply_dataset(f, r, err);
+	case RECORD_SUBMIT:
+		return apply_submit(f, r, err);
+	default:
+		return apply_task(f, r, err);
+	}
+}

@@ -1,0 +1,276 @@
+/* flow.c - build the conductor: replay the journal, open the engines, take up the thread */
+
+#include "flow/state.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	TICK_MS = 1000,                 /* deadlines, back-off and freshness are told in seconds */
+	PRUNE_EVERY_MS = 10 * 60 * 1000,
+	PRUNE_MAX = 10000,
+};
+
+void flow_limits_default(struct flow_limits *l)
+{
+	*l = (struct flow_limits){
+		.waiting_max = 2000000, .tenant_waiting_max = 1000000, .finished_max = 50000,
+		.history_days = 180, .pending_max = 64 << 20, .commit_fail_s = 30,
+		.stop_grace_ms = 5000,
+	};
+}
+
+static int replay_row(void *arg, const struct store_row *row)
+{
+	struct flow *f = arg;
+	struct record r = { 0 };
+	struct err err = { 0 };
+	int e = record_decode(row->kind, row->at_ms, row->subject, row->task, row->body,
+			      row->body_len, &r, &err);
+
+	if (!e)
+		e = flow_apply(f, &r, &err);
+	if (e)
+		log_error("flow", "journal row %llu: %s", (unsigned long long)row->seq, err.text);
+	else
+		record_done(&r);
+	f->appended = f->durable = row->seq;
+	return e;
+}
+
+static int replay(struct flow *f, struct err *err)
+{
+	int64_t before = clock_mono_ms();
+	uint64_t last;
+	int r;
+
+	f->replaying = true;
+	r = f->c.store->ops->replay(f->c.store, f->c.limits.finished_max, replay_row, f, err);
+	f->replaying = false;
+	if (r)
+		return err_prefix(err, r < 0 ? r : -EPROTO, "could not read the journal: ");
+	/* The newest submission may be closed and not among those replayed: its numbers are
+	 * taken all the same. */
+	last = f->c.store->ops->subject_of(f->c.store, UINT64_MAX >> 1);
+	if (last && !sub_find(f, last))
+		f->next_no = last + TASK_ARRAY_MAX;
+	log_info("flow", "journal read in %lld ms: %llu tasks, %llu of them not over",
+		 (long long)(clock_mono_ms() - before),
+		 (unsigned long long)HASH_COUNT(f->subs),
+		 (unsigned long long)(f->counts.by_state[TASK_WAITING] +
+				      f->counts.by_state[TASK_SENDING] +
+				      f->counts.by_state[TASK_QUEUED] +
+				      f->counts.by_state[TASK_RUNNING]));
+	return 0;
+}
+
+static int identify(struct flow *f, struct err *err)
+{
+	struct record r = { .kind = RECORD_NODE };
+	uint32_t id;
+	char text[16];
+	int e;
+
+	if (f->node_id[0])
+		return 0;
+	e = rng_secret(&id, sizeof(id));
+	if (e)
+		return err_set(err, e, "the kernel gave no random bits");
+	snprintf(text, sizeof(text), "n%08x", id);
+	r.doc = json_pack("{s:s}", "node", text);
+	flow_commit(f, &r);
+	json_decref(r.doc);
+	return 0;
+}
+
+static int open_engine(struct flow *f, struct pool *p, struct err *err)
+{
+	const struct engine_ops *ops = engine_find(p->engine);
+	struct engine_host host = { f, run_event };
+	_cleanup_(mem_freep) char *dir = mem_alloc(strlen(f->c.dir) + strlen(p->name) + 2);
+	json_t *options = NULL;
+	int r;
+
+	if (!ops)
+		return err_set(err, -EINVAL, "pool %s: there is no engine \"%s\"", p->name,
+			       p->engine);
+	sprintf(dir, "%s/%s", f->c.dir, p->name);
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return err_set(err, -errno, "could not make %s: %s", dir, strerror(errno));
+	r = json_parse(p->options_json, strlen(p->options_json), &options, err);
+	if (!r)
+		r = ops->open(f->c.loop, p, options, dir, &host, &f->engines[p->id], err);
+	json_decref(options);
+	if (r)
+		return err_prefix(err, r < 0 ? r : -EINVAL, "pool %s: ", p->name);
+	p->seen_ms = clock_now_ms();
+	return 0;
+}
+
+static void prune(struct flow *f, int64_t now)
+{
+	if (now - f->pruned_ms < PRUNE_EVERY_MS)
+		return;
+	f->pruned_ms = now;
+	f->c.store->ops->prune(f->c.store, now - (int64_t)f->c.limits.history_days * 86400 * 1000,
+			       PRUNE_MAX);
+}
+
+static void tick(void *arg)
+{
+	struct flow *f = arg;
+	int64_t now = clock_now_ms();
+
+	for (uint32_t i = 0; i < f->c.npools; i++)
+		if (f->engines[i]->ops->in_process && !f->c.pools[i]->down)
+			f->c.pools[i]->seen_ms = now;
+	ready_backoff(f, now);
+	table_forget(f);
+	prune(f, now);
+	if (queue_top(f))
+		schedule_want(f);
+}
+
+static void init(struct flow *f, const struct flow_config *c)
+{
+	f->c = *c;
+	f->c.pools = mem_array(c->npools, sizeof(*f->c.pools));
+	f->next_no = 1;
+	f->held_end = &f->held;
+	f->history = history_new();
+	f->engines = mem_array(c->npools, sizeof(*f->engines));
+	f->lanes = mem_array(c->npools, sizeof(*f->lanes));
+	arena_init(&f->pass_arena);
+	buf_init(&f->body, STORE_BODY_MAX);
+	f->pass_timer = timer_new(c->loop, schedule_run, f);
+	f->tick_timer = timer_new(c->loop, tick, f);
+	for (uint32_t i = 0; i < c->npools; i++) {
+		f->c.pools[i] = c->pools[i];
+		c->pools[i]->id = i;
+	}
+}
+
+int flow_new(const struct flow_config *c, struct flow **ret, struct err *err)
+{
+	struct flow *f = mem_alloc(sizeof(*f));
+	int r;
+
+	init(f, c);
+	*ret = f;       /* the store's events find us from here on */
+	r = replay(f, err);
+	if (!r)
+		r = identify(f, err);
+	for (uint32_t i = 0; !r && i < c->npools; i++)
+		r = open_engine(f, f->c.pools[i], err);
+	if (r) {
+		*ret = flow_free(f);
+		return r;
+	}
+	run_resume(f);
+	timer_start(f->tick_timer, TICK_MS, TICK_MS);
+	f->ready = true;
+	return 0;
+}
+
+static void world_done(struct flow *f)
+{
+	struct dataset_entry *d, *dtmp;
+	struct token_entry *t, *ttmp;
+
+	HASH_ITER(hh, f->datasets, d, dtmp) {
+		HASH_DELETE(hh, f->datasets, d);
+		dataset_free(d->d);
+		free(d);
+	}
+	HASH_ITER(hh, f->tokens, t, ttmp) {
+		HASH_DELETE(hh, f->tokens, t);
+		free(t);
+	}
+	free(f->token_list);
+}
+
+struct flow *flow_free(struct flow *f)
+{
+	if (!f)
+		return NULL;
+	timer_free(f->pass_timer);
+	timer_free(f->tick_timer);
+	for (uint32_t i = 0; i < f->c.npools; i++)
+		if (f->engines[i])
+			f->engines[i]->ops->free(f->engines[i]);
+	queue_done(f);
+	ready_done(f);
+	table_done(f);
+	commit_done(f);
+	world_done(f);
+	for (uint32_t i = 0; i < f->c.npools; i++)
+		pool_free(f->c.pools[i]);
+	free(f->c.pools);
+	history_free(f->history);
+	arena_done(&f->pass_arena);
+	free(f->engines);
+	free(f->lanes);
+	free(f);
+	return NULL;
+}
+
+const char *flow_node_id(const struct flow *f)
+{
+	return f->node_id;
+}
+
+bool flow_ready(const struct flow *f)
+{
+	return f->ready && !f->trouble;
+}
+
+const struct catalogue *flow_catalogue(const struct flow *f)
+{
+	return f->c.catalogue;
+}
+
+const struct history *flow_history(const struct flow *f)
+{
+	return f->history;
+}
+
+struct store *flow_store(const struct flow *f)
+{
+	return f->c.store;
+}
+
+void flow_counts(const struct flow *f, struct flow_counts *ret)
+{
+	*ret = f->counts;
+	ret->durable_seq = f->durable;
+	ret->appended_seq = f->appended;
+}
+
+/* The last run is on the task's pool; an earlier one may have been on any. */
+int flow_log(struct flow *f, const struct task *t, uint32_t attempt, int stream, uint64_t offset,
+	     struct buf *out, uint64_t *ret_size, struct err *err)
+{
+	char id[RUN_ID_MAX];
+	uint32_t n = f->c.npools;
+
+	if (!t->attempt || attempt > t->attempt)
+		return err_set(err, FLOW_E_NOT_FOUND, "it has not run yet");
+	flow_run_id(f, t, attempt ? attempt : t->attempt, id);
+	for (uint32_t i = 0; t->pool < n && i < n; i++) {
+		struct engine *e = f->engines[(t->pool + i) % n];
+
+		if (!e->ops->log(e, id, stream, offset, out, ret_size, err))
+			return 0;
+		if (attempt == 0 || attempt == t->attempt)
+			break;
+	}
+	return err_set(err, FLOW_E_NOT_FOUND, "the log is no longer kept, or not there yet");
+}

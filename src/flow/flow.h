@@ -1,0 +1,182 @@
+/* flow.h - the conductor: take an event, make it durable, then act
+ *
+ * One struct, one loop thread.  Every change is a record (domain/record.h): decided,
+ * applied to the nouns, appended to the store; once durable, the client is answered, the
+ * engine is asked and watchers are told.  See doc/flow.md.
+ *
+ * Answers: a caller reads what it wants to say at once, but holds the words back until
+ * flow_when_durable() calls it, so that nobody is ever told what a crash could undo.
+ */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "domain/dataset.h"
+#include "domain/pool.h"
+#include "domain/record.h"
+#include "domain/task.h"
+#include "domain/token.h"
+#include "engine/engine.h"
+#include "select/select.h"
+#include "store/store.h"
+
+#include <uv.h>
+
+struct flow;
+
+/* The answer is no: result codes of the verbs below, each with words in `err`. */
+enum {
+	FLOW_E_INPUT = ERR_E_INPUT,     /* 400: a field is wrong (err.field) */
+	FLOW_E_NOT_FOUND,               /* 404 */
+	FLOW_E_CONFLICT,                /* 409: state or idempotency key says no */
+	FLOW_E_LIMIT,                   /* 429: too much is waiting; try later */
+	FLOW_E_FORBIDDEN,               /* 403 */
+	FLOW_E_BUSY,                    /* 503: the store is in trouble, nothing was changed */
+};
+
+struct flow_limits {
+	uint32_t waiting_max;           /* tasks waiting in the node; default 2,000,000 */
+	uint32_t tenant_waiting_max;    /* of one tenant; default 1,000,000 */
+	uint32_t tenant_running_max;    /* 0: no limit.  Gives reason `quota` */
+	uint32_t finished_max;          /* ended tasks kept in memory for ls; default 50,000 */
+	uint32_t history_days;          /* closed submissions are kept so long; default 180 */
+	size_t pending_max;             /* bytes not durable before FLOW_E_BUSY; default 64 MiB */
+	uint32_t commit_fail_s;         /* a store in trouble stops the daemon after; default 30 */
+	uint32_t stop_grace_ms;         /* between TERM and KILL of a cancelled run; default 5,000 */
+};
+
+struct flow_config {
+	uv_loop_t *loop;
+	struct store *store;            /* owned by main */
+	const struct catalogue *catalogue;
+	uint32_t npools;
+	struct pool **pools;            /* the pools are flow's from flow_new on; the array is copied */
+	const char *dir;                /* for engines */
+	const char *const *read_roots, *const *write_roots;      /* NULL-terminated */
+	uint64_t seed;
+	struct flow_limits limits;
+	void (*fatal)(void *arg, const char *why);       /* the store gave up: stop the daemon */
+	void *fatal_arg;
+};
+
+void flow_limits_default(struct flow_limits *l);
+
+/* Build, replay the journal (blocking), open the engines, adopt what runs.  The store's
+ * events must already point to flow_store_events(). */
+int flow_new(const struct flow_config *c, struct flow **ret, struct err *err);
+struct flow *flow_free(struct flow *f);         /* runs go on without us */
+
+/* For store_*_open(): its `arg` is the address of a struct flow * that is set later. */
+void flow_store_events(struct flow **slot, struct store_events *ret);
+
+const char *flow_node_id(const struct flow *f);         /* "n" + 8 hex digits */
+bool flow_ready(const struct flow *f);                  /* replay done, store healthy */
+
+/* ---- who ---- */
+
+/* The token behind a bearer text, or NULL.  Compared by hash; revoked ones are NULL. */
+const struct token *flow_token_find(const struct flow *f, const char *text);
+uint32_t flow_ntokens(const struct flow *f);
+const struct token *flow_token_at(const struct flow *f, uint32_t i);    /* i < flow_ntokens */
+/* Make one; *ret_text (TOKEN_TEXT_LEN + 1) is the only time its text is seen. */
+int flow_token_new(struct flow *f, const json_t *doc, char *ret_text, const struct token **ret,
+		   struct err *err);
+int flow_token_revoke(struct flow *f, uint32_t id, struct err *err);
+
+/* ---- tasks ---- */
+
+struct flow_submitted {
+	uint64_t sub;
+	uint32_t n;
+	bool again;             /* the idempotency key was known: nothing new was made */
+	const struct task *task;        /* the first one; NULL when `again` and long gone */
+	const char *refused;    /* reason code when no pool could ever take it, else NULL */
+};
+
+int flow_submit(struct flow *f, const json_t *doc, const struct token *who,
+		struct flow_submitted *ret, struct err *err);
+
+/* Decide without running: the Decision object is appended to `out`. */
+int flow_dry_run(struct flow *f, const json_t *doc, const struct token *who, struct buf *out,
+		 struct err *err);
+
+/* Cancel one task, or with index -1 every task of the submission that is not over. */
+int flow_cancel(struct flow *f, uint64_t sub, int64_t index, const struct token *who,
+		struct err *err);
+
+/* In memory: all that are not over and the latest finished ones.  NULL otherwise. */
+const struct task *flow_task(const struct flow *f, uint64_t no);
+/* The task of a parsed id, or NULL.  index -1: the first element. */
+const struct task *flow_task_by_id(const struct flow *f, uint64_t sub, int64_t index);
+/* Walk downwards: the greatest number < `below` (start with UINT64_MAX). */
+const struct task *flow_task_before(const struct flow *f, uint64_t below);
+
+/* May this token see it?  Own tenant, or a role that sees all (operator, admin, security,
+ * auditor). */
+bool flow_may_see(const struct token *who, const char *tenant);
+
+/* Why a task is not running, a code, or NULL: its own reason, or that of the equal tasks it
+ * queues with. */
+const char *flow_task_reason(const struct flow *f, const struct task *t);
+
+/* What would be decided at this moment for a waiting task (a Decision object), for tasks
+ * that have no decision of their own yet.  FLOW_E_CONFLICT: it is not waiting for a pool. */
+int flow_task_decide(struct flow *f, const struct task *t, struct buf *out, struct err *err);
+
+/* All tasks of a submission, counted by state; 0 when it is not in memory. */
+uint32_t flow_sub_states(const struct flow *f, uint64_t sub, uint32_t by_state[TASK_STATE_COUNT]);
+
+/* Pool name of a task's current or last run, NULL when it had none; run id likewise. */
+const char *flow_task_pool(const struct flow *f, const struct task *t);
+void flow_run_id(const struct flow *f, const struct task *t, uint32_t attempt, char out[RUN_ID_MAX]);
+
+/* Bytes of a run's log; see engine_ops.log.  attempt 0: the last run. */
+int flow_log(struct flow *f, const struct task *t, uint32_t attempt, int stream, uint64_t offset,
+	     struct buf *out, uint64_t *ret_size, struct err *err);
+
+/* ---- pools, datasets, world ---- */
+
+uint32_t flow_npools(const struct flow *f);
+const struct pool *flow_pool(const struct flow *f, uint32_t i);
+const struct pool *flow_pool_find(const struct flow *f, const char *name);
+json_t *flow_pool_describe(const struct flow *f, const struct pool *p);  /* what its engine enforces */
+int flow_pool_drain(struct flow *f, const char *name, bool drain, const char *reason,
+		    const struct token *who, struct err *err);
+
+int flow_dataset_put(struct flow *f, const json_t *doc, const struct token *who,
+		     const struct dataset **ret, struct err *err);
+int flow_dataset_remove(struct flow *f, const char *name, const struct token *who,
+			struct err *err);
+const struct dataset *flow_dataset_find(const struct flow *f, const char *name);
+uint32_t flow_ndatasets(const struct flow *f);
+const struct dataset *flow_dataset_at(const struct flow *f, uint32_t i);
+
+const struct catalogue *flow_catalogue(const struct flow *f);
+const struct history *flow_history(const struct flow *f);
+
+struct flow_counts {
+	uint64_t by_state[TASK_STATE_COUNT];    /* of the tasks in memory */
+	uint64_t decisions, lost, retries;
+	uint64_t durable_seq, appended_seq;
+};
+void flow_counts(const struct flow *f, struct flow_counts *ret);
+
+/* ---- durability and watching ---- */
+
+/* Call fn(arg) once everything decided so far is durable: at once when it already is.
+ * Never called if the commit never succeeds.  flow_forget_durable drops calls for arg. */
+void flow_when_durable(struct flow *f, void (*fn)(void *arg), void *arg);
+void flow_forget_durable(struct flow *f, void *arg);
+
+/* Durable records as they come, in order of seq.  `row` is valid for the call.  `tenant` is
+ * the submission's, "" for the node's own rows. */
+struct flow_watch;
+typedef void (*flow_watch_fn)(void *arg, const struct store_row *row, const char *tenant);
+struct flow_watch *flow_watch_new(struct flow *f, flow_watch_fn fn, void *arg);
+struct flow_watch *flow_watch_free(struct flow_watch *w);
+
+/* The journal itself, for history, decisions and catching up after a seq (store_ops.read). */
+struct store *flow_store(const struct flow *f);
+
+#endif

@@ -1,0 +1,380 @@
+/* run.c - runs on their engines: send, hear of them, find them again after a restart */
+
+#include "flow/state.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	TRANSFER_RETRIES = 2,           /* a failed input or output is tried again so often at least */
+	BACKOFF_MAX_MS = 60 * 1000,
+};
+
+void flow_run_id(const struct flow *f, const struct task *t, uint32_t attempt, char out[RUN_ID_MAX])
+{
+	snprintf(out, RUN_ID_MAX, "%s-%llu-%u", f->node_id, (unsigned long long)t->no, attempt);
+}
+
+int run_id_parse(const struct flow *f, const char *run_id, uint64_t *ret_no, uint32_t *ret_attempt)
+{
+	unsigned long long no;
+	unsigned attempt;
+	char again[RUN_ID_MAX];
+	size_t n = strlen(f->node_id);
+
+	if (strncmp(run_id, f->node_id, n) ||
+	    sscanf(run_id + n, "-%llu-%u", &no, &attempt) != 2)
+		return -1;
+	snprintf(again, sizeof(again), "%s-%llu-%u", f->node_id, no, attempt);
+	if (strcmp(again, run_id))
+		return -1;
+	*ret_no = no;
+	*ret_attempt = attempt;
+	return 0;
+}
+
+static int64_t backoff_ms(uint32_t failures)
+{
+	return failures >= 6 ? BACKOFF_MAX_MS : 1000LL << failures;
+}
+
+static void over(struct flow *f, struct task *t)
+{
+	if (task_state_final(t->state))
+		ready_after_end(f, t);
+	else
+		ready_check(f, t);
+	schedule_want(f);
+}
+
+/* ---- the end of a run ---- */
+
+static const char *end_reason(const struct engine_event *ev)
+{
+	switch (ev->end) {
+	case RUN_END_EXIT:
+		if (ev->exit_code == 0)
+			return NULL;
+		return ev->phase == PHASE_INPUT ? "input" : ev->phase == PHASE_OUTPUT ? "output" :
+			"exit";
+	case RUN_END_SIGNAL:
+		return "signal";
+	case RUN_END_WALLTIME:
+		return "walltime";
+	case RUN_END_MEMORY:
+		return "memory";
+	case RUN_END_STOPPED:
+		return "stopped";
+	default:
+		return "not_started";
+	}
+}
+
+static enum task_event end_event(const struct task *t, const struct engine_event *ev)
+{
+	uint32_t tries = t->spec->retries;
+
+	if (ev->end == RUN_END_EXIT && ev->exit_code == 0)
+		return TASK_EV_DONE;
+	if (t->cancel_wanted)
+		return TASK_EV_CANCELLED;
+	if (ev->phase == PHASE_INPUT || ev->phase == PHASE_OUTPUT)
+		tries = tries > TRANSFER_RETRIES ? tries : TRANSFER_RETRIES;
+	return t->failures < tries ? TASK_EV_RETRY : TASK_EV_FAIL;
+}
+
+/* What it cost, from the measured time and what it held. */
+static void meter(const struct flow *f, const struct task *t, struct record *r)
+{
+	const struct pool *p = f->c.pools[t->pool];
+	const struct placement *place = NULL;
+	uint32_t accels = 0;
+
+	for (uint32_t i = 0; i < p->nholds; i++)
+		if (p->holds[i].task == t->no)
+			place = &p->holds[i].place;
+	if (!place || !place->n)
+		return;
+	accels = (uint32_t)__builtin_popcount(place->nodes[0].accels);
+	r->cost_micro = meter_cost_micro(p, place->n, place->cpu_milli, accels, place->accel_milli,
+					 r->usage.run_ms);
+	r->energy_j = meter_energy_j(p, f->c.catalogue, place->n, place->cpu_milli, accels,
+				     place->accel_milli, r->usage.run_ms);
+	r->carbon_mg = meter_carbon_mg(p, r->energy_j, r->at_ms - r->usage.run_ms, r->usage.run_ms);
+}
+
+static void run_ended(struct flow *f, struct task *t, const struct engine_event *ev)
+{
+	struct record r = {
+		.kind = RECORD_END, .sub = t->sub, .task = t->no, .at_ms = clock_now_ms(),
+		.event = end_event(t, ev), .exit_code = ev->exit_code, .end = ev->end,
+		.phase = ev->phase, .usage = ev->usage, .text = ev->text,
+		.reason = end_reason(ev),
+	};
+
+	if (r.event == TASK_EV_CANCELLED)
+		r.reason = "cancelled";
+	if (r.event == TASK_EV_RETRY)
+		r.retry_ms = r.at_ms + backoff_ms(t->failures);
+	meter(f, t, &r);
+	flow_commit(f, &r);
+	over(f, t);
+}
+
+/* It vanished.  That is nobody's failure, so it does not use up the task's retries, but a
+ * task that takes its pool down each time must not go round for ever. */
+static void run_lost(struct flow *f, struct task *t, const char *text)
+{
+	struct record r = { .kind = RECORD_LOST, .sub = t->sub, .task = t->no, .reason = "lost",
+			    .text = text,
+			    .retry_ms = clock_now_ms() + backoff_ms(t->lost) };
+	struct record stop = { .kind = RECORD_GIVE_UP, .sub = t->sub, .task = t->no,
+			       .reason = "lost" };
+
+	flow_commit(f, &r);
+	if (t->cancel_wanted) {
+		struct record c = { .kind = RECORD_CANCEL, .sub = t->sub, .task = t->no,
+				    .reason = "cancelled" };
+
+		flow_commit(f, &c);
+	} else if (t->lost >= TASK_LOST_MAX) {
+		flow_commit(f, &stop);
+	}
+	over(f, t);
+}
+
+/* ---- sending ---- */
+
+static const char *const *input_urls(const struct flow *f, const struct task_spec *s,
+				     struct arena *a)
+{
+	const char **urls = arena_array(a, s->ninputs, sizeof(*urls));
+
+	for (uint32_t i = 0; i < s->ninputs; i++) {
+		const char *name = s->inputs[i].dataset;
+		const struct dataset *d = name ? flow_dataset_find(f, name) : NULL;
+
+		urls[i] = d ? d->url : s->inputs[i].url;
+		if (!urls[i])
+			return NULL;
+	}
+	return urls;
+}
+
+static const struct placement *place_of(const struct pool *p, uint64_t no)
+{
+	for (uint32_t i = 0; i < p->nholds; i++)
+		if (p->holds[i].task == no)
+			return &p->holds[i].place;
+	return NULL;
+}
+
+static void not_started(struct flow *f, struct task *t, const char *why)
+{
+	run_ended(f, t, &(struct engine_event){ .kind = ENGINE_EV_ENDED, .text = why,
+						.end = RUN_END_NOT_STARTED });
+}
+
+/* The rule is checked once more at the border: a pool that was taken down in clearance since
+ * the choice, by a changed configuration, must not get the run. */
+static const char *forbidden(const struct flow *f, const struct task *t)
+{
+	const struct pool *p = f->c.pools[t->pool];
+	struct snapshot s;
+	struct ask a;
+
+	schedule_snapshot(f, NULL, &s);
+	schedule_ask(f, t->spec, t->no, &a);
+	if (eligible_reasons(&s, &a, p) & (REASON_BIT(REASON_CLEARANCE) | REASON_BIT(REASON_REGION) |
+					   REASON_BIT(REASON_NOT_ADMITTED)))
+		return "the pool may not see this task any more";
+	return NULL;
+}
+
+static void send_run(struct flow *f, struct task *t)
+{
+	struct engine *e = f->engines[t->pool];
+	char id[RUN_ID_MAX];
+	struct arena arena;
+	struct err err = { 0 };
+	struct run_spec spec = {
+		.run_id = id, .spec = t->spec, .task = t->no, .index = t->index,
+		.attempt = t->attempt, .pool = f->c.pools[t->pool],
+		.place = place_of(f->c.pools[t->pool], t->no), .ninputs = t->spec->ninputs,
+		.read_roots = f->c.read_roots, .write_roots = f->c.write_roots,
+	};
+	const char *no = forbidden(f, t);
+	int r;
+
+	if (no) {
+		not_started(f, t, no);
+		return;
+	}
+	arena_init(&arena);
+	flow_run_id(f, t, t->attempt, id);
+	spec.input_urls = input_urls(f, t->spec, &arena);
+	if (!spec.input_urls) {
+		not_started(f, t, "a dataset among its inputs was removed");
+	} else {
+		r = e->ops->start(e, &spec, &err);
+		if (r) {
+			log_warn("flow", "could not start run %s on %s: %s", id,
+				 f->c.pools[t->pool]->name, err.text);
+			run_lost(f, t, err.text);
+		}
+	}
+	arena_done(&arena);
+}
+
+/* The wish to cancel may have come before or after the engine was asked. */
+static void stop_run(struct flow *f, struct task *t)
+{
+	struct engine *e = f->engines[t->pool];
+	char id[RUN_ID_MAX];
+	struct err err = { 0 };
+	int r;
+
+	flow_run_id(f, t, t->attempt, id);
+	r = e->ops->stop(e, id, f->c.limits.stop_grace_ms, &err);
+	if (r == ENGINE_E_GONE && t->state == TASK_SENDING)
+		not_started(f, t, "cancelled before it was sent");
+	else if (r == ENGINE_E_GONE)
+		run_lost(f, t, "it was gone before it could be stopped");
+	else if (r)
+		log_warn("flow", "could not stop run %s: %s", id, err.text);
+}
+
+/* The choice, or the wish to cancel, is durable. */
+void run_send(struct flow *f, uint64_t no, uint32_t attempt)
+{
+	struct task *t = table_get(f, no);
+
+	if (!t || t->attempt != attempt || !task_state_on_pool(t->state))
+		return;         /* over, or on its next run, in the meantime */
+	if (t->cancel_wanted)
+		stop_run(f, t);
+	else
+		send_run(f, t);
+}
+
+/* The end is durable: the engine need not remember it for us any more. */
+void run_settle(struct flow *f, uint32_t pool, uint64_t no, uint32_t attempt)
+{
+	char id[RUN_ID_MAX];
+
+	snprintf(id, sizeof(id), "%s-%llu-%u", f->node_id, (unsigned long long)no, attempt);
+	f->engines[pool]->ops->settle(f->engines[pool], id);
+}
+
+/* ---- hearing ---- */
+
+static void pool_news(struct flow *f, struct pool *p, const struct engine_event *ev)
+{
+	p->seen_ms = clock_now_ms();
+	if (p->down == !ev->up)
+		return;
+	p->down = !ev->up;
+	if (!p->drained)
+		snprintf(p->why, sizeof(p->why), "%s", p->down && ev->text ? ev->text : "");
+	log_info("flow", "pool %s is %s%s%s", p->name, ev->up ? "up" : "down", ev->text ? ": " : "",
+		 ev->text ? ev->text : "");
+	schedule_want(f);
+}
+
+static void run_started(struct flow *f, struct task *t, const struct engine_event *ev,
+			enum record_kind kind)
+{
+	struct record r = { .kind = kind, .sub = t->sub, .task = t->no,
+			    .at_ms = ev->at_ms > t->chosen_ms ? ev->at_ms : clock_now_ms() };
+
+	if (t->state == TASK_RUNNING || (kind == RECORD_ACCEPT && t->state == TASK_QUEUED))
+		return;
+	flow_commit(f, &r);
+}
+
+void run_event(void *arg, const struct pool *pool, const struct engine_event *ev)
+{
+	struct flow *f = arg;
+	struct task *t;
+	uint32_t attempt;
+	uint64_t no;
+
+	if (ev->kind == ENGINE_EV_POOL) {
+		pool_news(f, f->c.pools[pool->id], ev);
+		return;
+	}
+	if (run_id_parse(f, ev->run_id, &no, &attempt))
+		return;         /* of another node that shares the engine */
+	t = table_get(f, no);
+	if (!t || t->attempt != attempt || t->pool != pool->id || !task_state_on_pool(t->state)) {
+		flow_after_settle(f, pool->id, no, attempt);
+		return;         /* told twice, which engines may do after a restart */
+	}
+	switch (ev->kind) {
+	case ENGINE_EV_ACCEPTED:
+		run_started(f, t, ev, RECORD_ACCEPT);
+		break;
+	case ENGINE_EV_STARTED:
+		run_started(f, t, ev, RECORD_START);
+		break;
+	case ENGINE_EV_ENDED:
+		run_ended(f, t, ev);
+		flow_after_settle(f, pool->id, no, attempt);
+		break;
+	case ENGINE_EV_LOST:
+		run_lost(f, t, ev->text);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- after a restart ---- */
+
+static void resume_run(struct flow *f, struct task *t)
+{
+	struct engine *e = t->pool < f->c.npools ? f->engines[t->pool] : NULL;
+	char id[RUN_ID_MAX];
+	struct err err = { 0 };
+	int r;
+
+	if (!e) {
+		run_lost(f, t, "its pool is no longer in the configuration");
+		return;
+	}
+	flow_run_id(f, t, t->attempt, id);
+	r = e->ops->adopt(e, id, &err);
+	if (r == ENGINE_E_GONE && t->state == TASK_SENDING)
+		run_send(f, t->no, t->attempt);         /* never started: the choice still stands */
+	else if (r)
+		run_lost(f, t, r > 0 ? "the engine forgot it" : err.text);
+	else if (t->cancel_wanted)
+		stop_run(f, t);
+}
+
+void run_resume(struct flow *f)
+{
+	const struct task *t = NULL;
+	uint64_t no;
+
+	for (no = 0; no < f->next_no; no++) {
+		if (!f->npages || no / PAGE >= f->npages)
+			break;
+		if (!f->pages[no / PAGE]) {
+			no += PAGE - 1 - no % PAGE;
+			continue;
+		}
+		t = table_get(f, no);
+		if (!t)
+			continue;
+		if (t->no == t->sub && sub_find(f, t->sub)->left)
+			ready_sub(f, sub_find(f, t->sub));
+		if (task_state_on_pool(t->state))
+			resume_run(f, table_get(f, no));
+	}
+}

@@ -1,0 +1,183 @@
+/* state.h - what flow keeps in memory; private to this folder
+ *
+ * Everything here can be rebuilt from the journal.  Who changes what:
+ *   apply.c      tasks, submissions, holds, tokens, datasets: by records, live and on replay
+ *   queue.c      the waiting tasks in their order
+ *   commit.c     the queue of what is to be done once a row is durable
+ */
+#ifndef FLOW_STATE_H
+#define FLOW_STATE_H
+
+#include "flow/flow.h"
+
+#include "loop/timer.h"
+
+#include <uthash.h>
+
+enum { PAGE = 1024 };           /* tasks per page of the table */
+
+/* A submission: one task, or the tasks of an array. */
+struct sub {
+	uint64_t no;
+	struct task_spec *spec;
+	uint64_t doc_hash;              /* of the spec document, for idempotency */
+	uint64_t shape;                 /* of the spec, for the queue */
+	uint32_t by_state[TASK_STATE_COUNT];
+	uint32_t left;                  /* tasks that are not over */
+	uint32_t next;                  /* elements from here on are held back by the array limit */
+	uint32_t active;                /* elements before `next` that are not over */
+	uint32_t nwaiters, waiters_cap;
+	uint64_t *waiters;              /* submissions with an `after` on this one */
+	char *key;                      /* tenant '\n' idempotency key, or NULL */
+	struct sub *older, *newer;      /* list of the ended ones, for forgetting */
+	UT_hash_handle hh, hh_key;
+};
+
+/* Tasks that ask for the same: if the first cannot go, none can. */
+struct bucket {
+	uint64_t shape;
+	struct task *head, *tail;       /* ascending numbers */
+	uint32_t n;
+	uint32_t slot;                  /* in the heap */
+	const char *reason;             /* why the head waits, last time it was asked */
+	uint32_t best;                  /* and for which pool */
+	uint64_t told;                  /* task that has this in the journal */
+	UT_hash_handle hh;
+};
+
+struct dataset_entry {
+	struct dataset *d;
+	UT_hash_handle hh;
+};
+
+struct token_entry {
+	struct token t;
+	UT_hash_handle hh;              /* by hash */
+};
+
+/* To be done once `seq` is durable. */
+enum after_what { AFTER_CALL, AFTER_SEND, AFTER_SETTLE };
+
+struct after {
+	uint64_t seq;
+	enum after_what what;
+	uint32_t pool, attempt;
+	uint64_t task;
+	void (*fn)(void *arg);          /* an answer */
+	void *arg;
+};
+
+struct held_row {                       /* for watchers, until durable */
+	struct store_row row;
+	char *tenant;
+	struct held_row *next;
+};
+
+struct flow_watch {
+	struct flow *f;
+	flow_watch_fn fn;
+	void *arg;
+	struct flow_watch *next;
+};
+
+struct flow {
+	struct flow_config c;
+	char node_id[16];
+	bool replaying, trouble, ready;
+
+	struct task ***pages;           /* [no / PAGE][no % PAGE] */
+	uint64_t npages;
+	uint64_t next_no;
+	struct sub *subs, *subs_by_key;
+	struct sub *oldest, *newest;    /* ended submissions, by end */
+	uint64_t nfinished;             /* tasks of these */
+
+	struct bucket *buckets;
+	struct bucket **heap;           /* by number of the head */
+	uint32_t nheap, heap_cap;
+	uint64_t *backoff;              /* tasks waiting for their retry_ms */
+	uint32_t nbackoff, backoff_cap;
+	uint64_t *ended;                /* tasks whose end others have not been told yet */
+	uint32_t nended, ended_cap;
+	bool telling;
+	bool pass_wanted;
+	struct timer *pass_timer, *tick_timer;
+	struct lane *lanes;
+	struct arena pass_arena;
+
+	struct engine **engines;        /* by pool id */
+	struct history *history;
+	struct token_entry *tokens;     /* by hash; insertion order by id */
+	struct token **token_list;
+	uint32_t ntokens;
+	struct dataset_entry *datasets;
+
+	struct after *after;            /* ring of what waits for durability */
+	uint32_t after_head, nafter, after_cap;
+	struct held_row *held, **held_end;
+	struct flow_watch *watches;
+	uint64_t appended, durable;
+	struct buf body;                /* scratch of the encoder */
+	struct flow_counts counts;
+	int64_t pruned_ms;
+};
+
+/* table.c */
+struct task *table_get(const struct flow *f, uint64_t no);
+void table_put(struct flow *f, struct task *t);
+struct sub *sub_find(const struct flow *f, uint64_t no);
+struct sub *sub_add(struct flow *f, uint64_t no, struct task_spec *spec, uint64_t doc_hash,
+		    int64_t at_ms);
+struct sub *sub_by_key(const struct flow *f, const char *tenant, const char *key);
+void sub_ended(struct flow *f, struct sub *s);
+void table_forget(struct flow *f);              /* down to finished_max */
+void table_done(struct flow *f);
+
+/* apply.c: one record moves the nouns; the only place that does, live and on replay. */
+int flow_apply(struct flow *f, const struct record *r, struct err *err);
+
+/* commit.c */
+void flow_commit(struct flow *f, struct record *r);     /* apply and append; asserts the life allows it */
+void flow_commit_body(struct flow *f, struct record *r, const char *body, size_t n);
+void flow_after_start(struct flow *f, uint64_t task, uint32_t attempt);
+void flow_after_settle(struct flow *f, uint32_t pool, uint64_t task, uint32_t attempt);
+void flow_durable(void *arg, uint64_t seq);
+void flow_trouble(void *arg, const char *text, int64_t failing_ms);
+void commit_done(struct flow *f);
+
+/* queue.c */
+uint64_t queue_shape(const struct task_spec *s);
+void queue_push(struct flow *f, struct task *t);
+void queue_remove(struct flow *f, struct task *t);      /* takes one that is not queued */
+struct bucket *queue_top(const struct flow *f);
+struct bucket *queue_pop(struct flow *f);               /* the bucket leaves the heap … */
+void queue_return(struct flow *f, struct bucket *b);    /* … and comes back, or goes when empty */
+void queue_done(struct flow *f);
+
+/* ready.c: is a waiting task ready to be decided?  If so it is queued. */
+void ready_check(struct flow *f, struct task *t);
+void ready_sub(struct flow *f, struct sub *s);          /* its tasks, as far as the array limit allows */
+void ready_after_end(struct flow *f, const struct task *t);     /* those that wait for this one */
+void ready_backoff(struct flow *f, int64_t now);
+enum reason ready_reason(const struct flow *f, const struct task *t);   /* REASON_COUNT: it is ready */
+void ready_done(struct flow *f);
+
+/* schedule.c */
+void schedule_want(struct flow *f);                     /* soon, once for many wishes */
+void schedule_run(void *arg);
+void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, struct ask *ret);
+void schedule_snapshot(const struct flow *f, struct lane *lanes, struct snapshot *ret);
+
+/* run.c */
+void run_send(struct flow *f, uint64_t task, uint32_t attempt);
+void run_settle(struct flow *f, uint32_t pool, uint64_t task, uint32_t attempt);
+void run_event(void *arg, const struct pool *p, const struct engine_event *ev);
+void run_resume(struct flow *f);                        /* after a restart */
+int run_id_parse(const struct flow *f, const char *run_id, uint64_t *ret_no, uint32_t *ret_attempt);
+
+/* doc.c */
+bool roots_allow(const char *const *roots, const char *url);
+int inputs_check(const struct flow *f, struct task_spec *s, const struct token *who,
+		 struct err *err);
+
+#endif

@@ -1,0 +1,213 @@
+/* submit.c - take a task in, or say why not */
+
+#include "flow/state.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Reads only what is wanted of the world; nothing is changed before everything is checked. */
+static int decode(struct flow *f, const json_t *doc, const struct token *who,
+		  struct task_spec **ret, struct err *err)
+{
+	struct task_world w = { f->c.catalogue, prefer_profiles, who->tenant, who->name,
+				clock_now_ms() };
+	struct task_spec *s;
+	int e = task_spec_decode(doc, &w, &s, err);
+
+	if (e)
+		return e;
+	e = inputs_check(f, s, who, err);
+	if (e)
+		task_spec_unref(s);
+	else
+		*ret = s;
+	return e;
+}
+
+static int room_check(const struct flow *f, const struct task_spec *s, struct err *err)
+{
+	uint64_t waiting = f->counts.by_state[TASK_WAITING];
+	uint64_t mine = 0;
+
+	if (f->trouble || f->c.store->ops->pending(f->c.store) > f->c.limits.pending_max)
+		return err_set(err, FLOW_E_BUSY, "the store cannot keep up; try again");
+	if (waiting + s->array_n > f->c.limits.waiting_max)
+		return err_set(err, FLOW_E_LIMIT, "%llu tasks wait already, the limit is %u",
+			       (unsigned long long)waiting, f->c.limits.waiting_max);
+	/* Counting is only needed when the node as a whole is near a tenant's limit. */
+	if (waiting + s->array_n <= f->c.limits.tenant_waiting_max)
+		return 0;
+	for (const struct sub *x = f->subs; x; x = x->hh.next)
+		if (x->left && !strcmp(x->spec->tenant, s->tenant))
+			mine += x->by_state[TASK_WAITING];
+	if (mine + s->array_n > f->c.limits.tenant_waiting_max)
+		return err_set(err, FLOW_E_LIMIT, "%llu tasks of %s wait already, the limit is %u",
+			       (unsigned long long)mine, s->tenant, f->c.limits.tenant_waiting_max);
+	return 0;
+}
+
+static uint64_t text_hash(const char *s, size_t n)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)s[i]) * 0x100000001b3ULL;       /* FNV-1a */
+	return h;
+}
+
+/* The key was used before: the same task is an echo, another one a mistake. */
+static int known(const struct flow *f, const struct sub *s, const struct record *r,
+		 struct flow_submitted *ret, struct err *err)
+{
+	const struct task *t = table_get(f, s->no);
+	char *text = json_dumps(r->doc, JSON_COMPACT | JSON_SORT_KEYS);
+	uint64_t hash = text_hash(text, strlen(text));
+
+	free(text);
+	if (hash != s->doc_hash) {
+		err_field(err, "idempotency_key", "was used for another task, %llu",
+			  (unsigned long long)s->no);
+		return FLOW_E_CONFLICT;
+	}
+	*ret = (struct flow_submitted){ .sub = s->no, .n = s->spec->array_n, .again = true,
+					.task = t,
+					.refused = t && t->state == TASK_REFUSED ? t->reason : NULL };
+	return 0;
+}
+
+static void refuse_all(struct flow *f, const struct sub *s, const struct decision *d,
+		       const struct snapshot *snap, const struct ask *a)
+{
+	struct buf why;
+
+	buf_init(&why, STORE_BODY_MAX / 2);
+	decision_encode(snap, a, d, &why);
+	for (uint32_t i = 0; i < s->spec->array_n; i++) {
+		struct record r = { .kind = RECORD_REFUSE, .sub = s->no, .task = s->no + i,
+				    .at_ms = snap->now_ms,
+				    .reason = reason_code(decision_reason(d)),
+				    .why = i == 0 && !why.full ? why.data : NULL };
+
+		flow_commit(f, &r);
+	}
+	buf_done(&why);
+}
+
+/* Refused at once when no pool could ever take it, else queued. */
+static void begin(struct flow *f, struct sub *s, struct flow_submitted *ret)
+{
+	const struct task *t = table_get(f, s->no);
+	struct arena arena;
+	struct snapshot snap;
+	struct decision d;
+	struct ask a;
+
+	arena_init(&arena);
+	schedule_snapshot(f, NULL, &snap);
+	schedule_ask(f, s->spec, s->no, &a);
+	select_decide(&snap, &a, &arena, &d);
+	f->counts.decisions++;
+	if (d.outcome == OUTCOME_REFUSED) {
+		s->next = s->spec->array_n;
+		refuse_all(f, s, &d, &snap, &a);
+		ret->refused = t->reason;
+		ready_after_end(f, t);
+	} else {
+		ready_sub(f, s);
+	}
+	arena_done(&arena);
+}
+
+int flow_submit(struct flow *f, const json_t *doc, const struct token *who,
+		struct flow_submitted *ret, struct err *err)
+{
+	struct record r = { .kind = RECORD_SUBMIT };
+	struct task_spec *spec;
+	struct sub *s;
+	int e = decode(f, doc, who, &spec, err);
+
+	if (e)
+		return e;
+	e = room_check(f, spec, err);
+	if (e)
+		goto out;
+	r.doc = task_spec_json(spec, f->c.catalogue);
+	s = spec->idempotency_key ? sub_by_key(f, spec->tenant, spec->idempotency_key) : NULL;
+	if (s) {
+		e = known(f, s, &r, ret, err);
+		goto out;
+	}
+	r.sub = r.task = f->next_no;
+	flow_commit(f, &r);
+	*ret = (struct flow_submitted){ .sub = r.sub, .n = spec->array_n,
+					.task = table_get(f, r.sub) };
+	begin(f, sub_find(f, r.sub), ret);
+out:
+	json_decref(r.doc);
+	task_spec_unref(spec);
+	return e;
+}
+
+int flow_dry_run(struct flow *f, const json_t *doc, const struct token *who, struct buf *out,
+		 struct err *err)
+{
+	struct task_spec *spec;
+	struct arena arena;
+	struct snapshot snap;
+	struct decision d;
+	struct ask a;
+	int e = decode(f, doc, who, &spec, err);
+
+	if (e)
+		return e;
+	arena_init(&arena);
+	schedule_snapshot(f, f->lanes, &snap);
+	schedule_ask(f, spec, f->next_no, &a);
+	select_decide(&snap, &a, &arena, &d);
+	e = decision_encode(&snap, &a, &d, out);
+	arena_done(&arena);
+	task_spec_unref(spec);
+	return e;
+}
+
+/* ---- cancel ---- */
+
+static void cancel_one(struct flow *f, struct task *t, const struct token *who)
+{
+	struct record r = { .kind = RECORD_CANCEL, .sub = t->sub, .task = t->no,
+			    .reason = "cancelled", .text = who->name };
+
+	if (task_state_final(t->state) || t->cancel_wanted)
+		return;
+	queue_remove(f, t);
+	flow_commit(f, &r);
+	if (task_state_final(t->state))
+		ready_after_end(f, t);
+	else
+		flow_after_start(f, t->no, t->attempt);         /* run_send() sees the wish */
+}
+
+int flow_cancel(struct flow *f, uint64_t sub, int64_t index, const struct token *who,
+		struct err *err)
+{
+	struct sub *s = sub_find(f, sub);
+	const struct task *one = index >= 0 ? flow_task_by_id(f, sub, index) : NULL;
+
+	if (!s || (index >= 0 && !one) || !flow_may_see(who, s->spec->tenant))
+		return err_set(err, FLOW_E_NOT_FOUND, "there is no such task");
+	if (one ? task_state_final(one->state) : !s->left)
+		return err_set(err, FLOW_E_CONFLICT, "it is over already");
+	if (f->trouble)
+		return err_set(err, FLOW_E_BUSY, "the store cannot keep up; try again");
+	if (one) {
+		cancel_one(f, table_get(f, one->no), who);
+		return 0;
+	}
+	/* From the end, so that no element is started in place of one that goes. */
+	for (uint32_t i = s->spec->array_n; i-- > 0; )
+		cancel_one(f, table_get(f, s->no + i), who);
+	return 0;
+}

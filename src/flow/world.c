@@ -1,0 +1,310 @@
+/* world.c - what tasks refer to: pools, datasets, files, tokens */
+
+#include "flow/state.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEES_ALL = ROLE_OPERATOR | ROLE_ADMIN | ROLE_SECURITY | ROLE_AUDITOR };
+
+bool flow_may_see(const struct token *who, const char *tenant)
+{
+	return who->roles & SEES_ALL || !strcmp(who->tenant, tenant);
+}
+
+static int busy(const struct flow *f, struct err *err)
+{
+	return f->trouble ? err_set(err, FLOW_E_BUSY, "the store cannot keep up; try again") : 0;
+}
+
+/* ---- files and inputs ---- */
+
+bool roots_allow(const char *const *roots, const char *url)
+{
+	const char *path = url + strlen("file://");
+
+	if (strncmp(url, "file://", strlen("file://")))
+		return true;
+	for (; roots && *roots; roots++) {
+		size_t n = strlen(*roots);
+
+		while (n > 1 && (*roots)[n - 1] == '/')
+			n--;
+		if (!strncmp(path, *roots, n) && (path[n] == '/' || n == 1))
+			return true;
+	}
+	return false;
+}
+
+static int input_check(const struct flow *f, struct task_spec *s, uint32_t i,
+		       const struct token *who, struct err *err)
+{
+	const struct task_input *in = &s->inputs[i];
+	const struct dataset *d;
+	char field[48];
+
+	snprintf(field, sizeof(field), "inputs[%u].%s", i, in->dataset ? "dataset" : "url");
+	if (!in->dataset) {
+		if (roots_allow(f->c.read_roots, in->url))
+			return 0;
+		err_field(err, field, "lies outside the directories that tasks may read");
+		err_hint(err, "the operator lists them under files.read in the configuration");
+		return ERR_E_INPUT;
+	}
+	d = flow_dataset_find(f, in->dataset);
+	if (!d || !flow_may_see(who, d->tenant))
+		return err_field(err, field, "there is no dataset of this name");
+	if (d->level > s->level)
+		s->level = d->level;            /* 就高: the highest of all inputs counts */
+	return 0;
+}
+
+static int after_check(const struct flow *f, const struct task_spec *s, uint32_t i,
+		       const struct token *who, struct err *err)
+{
+	const struct sub *on = sub_find(f, s->after[i].sub);
+	char field[48];
+
+	snprintf(field, sizeof(field), "after[%u].task", i);
+	if (!on || !flow_may_see(who, on->spec->tenant) ||
+	    (s->after[i].task && !task_after_no(&s->after[i], on->spec)))
+		return err_field(err, field, "there is no such task, or it ended long ago");
+	return 0;
+}
+
+int inputs_check(const struct flow *f, struct task_spec *s, const struct token *who,
+		 struct err *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < s->ninputs; i++)
+		r = input_check(f, s, i, who, err);
+	for (uint32_t i = 0; !r && i < s->noutputs; i++)
+		if (!roots_allow(f->c.write_roots, s->outputs[i].url)) {
+			char field[48];
+
+			snprintf(field, sizeof(field), "outputs[%u].url", i);
+			r = err_field(err, field, "lies outside the directories that tasks may write");
+			err_hint(err, "the operator lists them under files.write in the configuration");
+		}
+	for (uint32_t i = 0; !r && i < s->nafter; i++)
+		r = after_check(f, s, i, who, err);
+	return r;
+}
+
+/* ---- pools ---- */
+
+uint32_t flow_npools(const struct flow *f)
+{
+	return f->c.npools;
+}
+
+const struct pool *flow_pool(const struct flow *f, uint32_t i)
+{
+	return i < f->c.npools ? f->c.pools[i] : NULL;
+}
+
+const struct pool *flow_pool_find(const struct flow *f, const char *name)
+{
+	for (uint32_t i = 0; i < f->c.npools; i++)
+		if (!strcmp(f->c.pools[i]->name, name))
+			return f->c.pools[i];
+	return NULL;
+}
+
+const char *flow_task_pool(const struct flow *f, const struct task *t)
+{
+	return t->pool < f->c.npools ? f->c.pools[t->pool]->name : NULL;
+}
+
+json_t *flow_pool_describe(const struct flow *f, const struct pool *p)
+{
+	const struct engine *e = f->engines[p->id];
+
+	return e->ops->describe ? e->ops->describe(e) : json_object();
+}
+
+int flow_pool_drain(struct flow *f, const char *name, bool drain, const char *reason,
+		    const struct token *who, struct err *err)
+{
+	struct record r = { .kind = RECORD_POOL };
+	int e = busy(f, err);
+
+	if (e)
+		return e;
+	if (!flow_pool_find(f, name))
+		return err_set(err, FLOW_E_NOT_FOUND, "there is no pool of this name");
+	r.doc = json_pack("{s:s, s:b, s:s, s:s}", "pool", name, "drained", drain, "reason",
+			  reason ? reason : "", "by", who->name);
+	flow_commit(f, &r);
+	json_decref(r.doc);
+	schedule_want(f);
+	return 0;
+}
+
+/* ---- datasets ---- */
+
+const struct dataset *flow_dataset_find(const struct flow *f, const char *name)
+{
+	struct dataset_entry *e = NULL;
+
+	HASH_FIND(hh, f->datasets, name, strlen(name), e);
+	return e ? e->d : NULL;
+}
+
+uint32_t flow_ndatasets(const struct flow *f)
+{
+	return HASH_COUNT(f->datasets);
+}
+
+const struct dataset *flow_dataset_at(const struct flow *f, uint32_t i)
+{
+	struct dataset_entry *e = f->datasets;
+
+	while (e && i--)
+		e = e->hh.next;
+	return e ? e->d : NULL;
+}
+
+enum { DATASETS_MAX = 100000 };
+
+static int dataset_allowed(const struct flow *f, const struct dataset *d, const struct token *who,
+			   struct err *err)
+{
+	const struct dataset *old = flow_dataset_find(f, d->name);
+
+	if (!roots_allow(f->c.read_roots, d->url))
+		return err_field(err, "url", "lies outside the directories that tasks may read");
+	if (old && !flow_may_see(who, old->tenant))
+		return err_set(err, FLOW_E_CONFLICT, "the name is taken");
+	if (old && d->level < old->level && !(who->roles & ROLE_SECURITY))
+		return err_set(err, FLOW_E_FORBIDDEN,
+			       "only the security role may lower a level, from %s to %s",
+			       level_name(old->level), level_name(d->level));
+	if (!old && flow_ndatasets(f) >= DATASETS_MAX)
+		return err_set(err, FLOW_E_LIMIT, "there are %d datasets already", DATASETS_MAX);
+	return 0;
+}
+
+int flow_dataset_put(struct flow *f, const json_t *doc, const struct token *who,
+		     const struct dataset **ret, struct err *err)
+{
+	const struct dataset *old;
+	struct record r = { .kind = RECORD_DATASET };
+	struct dataset *d = NULL;
+	json_t *plain;
+	int e = busy(f, err);
+
+	if (!e)
+		e = dataset_decode(doc, who->tenant, &d, err);
+	if (!e)
+		e = dataset_allowed(f, d, who, err);
+	if (e)
+		goto out;
+	old = flow_dataset_find(f, d->name);
+	plain = json_copy((json_t *)doc);
+	r.doc = json_pack("{s:s, s:s, s:o}", "tenant", old ? old->tenant : who->tenant, "by",
+			  who->name, "dataset", plain);
+	flow_commit(f, &r);
+	json_decref(r.doc);
+	*ret = flow_dataset_find(f, d->name);
+	schedule_want(f);
+out:
+	dataset_free(d);
+	return e;
+}
+
+int flow_dataset_remove(struct flow *f, const char *name, const struct token *who, struct err *err)
+{
+	const struct dataset *d = flow_dataset_find(f, name);
+	struct record r = { .kind = RECORD_DATASET };
+	int e = busy(f, err);
+
+	if (e)
+		return e;
+	if (!d || !flow_may_see(who, d->tenant))
+		return err_set(err, FLOW_E_NOT_FOUND, "there is no dataset of this name");
+	r.doc = json_pack("{s:s, s:s}", "removed", name, "by", who->name);
+	flow_commit(f, &r);
+	json_decref(r.doc);
+	return 0;
+}
+
+/* ---- tokens ---- */
+
+const struct token *flow_token_find(const struct flow *f, const char *text)
+{
+	uint8_t hash[TOKEN_HASH_LEN];
+	struct token_entry *e = NULL;
+
+	if (token_hash(text, hash))
+		return NULL;
+	/* The look-up is by SHA-256 of 256 random bits: its timing tells nothing useful. */
+	HASH_FIND(hh, f->tokens, hash, TOKEN_HASH_LEN, e);
+	return e && !e->t.revoked ? &e->t : NULL;
+}
+
+uint32_t flow_ntokens(const struct flow *f)
+{
+	return f->ntokens;
+}
+
+const struct token *flow_token_at(const struct flow *f, uint32_t i)
+{
+	return i < f->ntokens ? f->token_list[i] : NULL;
+}
+
+static void token_commit(struct flow *f, const struct token *t)
+{
+	struct record r = { .kind = RECORD_TOKEN, .doc = token_record_json(t) };
+
+	flow_commit(f, &r);
+	json_decref(r.doc);
+}
+
+int flow_token_new(struct flow *f, const json_t *doc, char *ret_text, const struct token **ret,
+		   struct err *err)
+{
+	struct token t = { 0 };
+	int e = busy(f, err);
+
+	if (!e)
+		e = token_decode(doc, f->ntokens == 0, &t, err);
+	if (e)
+		return e;
+	if (f->ntokens >= TOKENS_MAX)
+		return err_set(err, FLOW_E_LIMIT, "there are %d tokens already", TOKENS_MAX);
+	e = token_make(ret_text, t.hash);
+	if (e)
+		return err_set(err, e, "the kernel gave no random bits");
+	t.id = f->ntokens + 1;
+	t.created_ms = clock_now_ms();
+	token_commit(f, &t);
+	*ret = f->token_list[f->ntokens - 1];
+	return 0;
+}
+
+int flow_token_revoke(struct flow *f, uint32_t id, struct err *err)
+{
+	struct token t;
+	unsigned admins = 0;
+	int e = busy(f, err);
+
+	if (e)
+		return e;
+	if (!id || id > f->ntokens || f->token_list[id - 1]->revoked)
+		return err_set(err, FLOW_E_NOT_FOUND, "there is no such token");
+	t = *f->token_list[id - 1];
+	for (uint32_t i = 0; i < f->ntokens; i++)
+		admins += !f->token_list[i]->revoked && f->token_list[i]->roles & ROLE_ADMIN;
+	if (t.roles & ROLE_ADMIN && admins == 1)
+		return err_set(err, FLOW_E_CONFLICT, "it is the last token with the admin role");
+	t.revoked = true;
+	token_commit(f, &t);
+	return 0;
+}

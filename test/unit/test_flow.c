@@ -1,0 +1,579 @@
+/* test_flow.c - tasks live as the drawing says, on the fake engine and a memory store */
+
+#include "flow/flow.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct world {
+	uv_loop_t loop;
+	struct catalogue catalogue;
+	struct store *store;
+	struct flow *flow;
+	struct token who;
+	char dir[64];
+	struct err err;
+};
+
+static const char *const no_roots[] = { NULL };
+
+/* Two pools: `hub` is cheap and sees level 2, `edge` is dear, small and sees important data. */
+static const char hub[] = "{\"name\":\"hub\",\"tier\":\"centre\",\"region\":\"cn/62\","
+	"\"owner\":\"o\",\"engine\":\"fake\",\"clearance\":2,\"price\":{\"cpu_hour\":\"0.10\"},"
+	"\"groups\":[{\"count\":2,\"cpus\":2,\"memory_mb\":4096}],"
+	"\"options\":{\"time_scale\":0.01,\"run_ms\":5}}";
+static const char edge[] = "{\"name\":\"edge\",\"tier\":\"edge\",\"region\":\"cn/50/500106/f\","
+	"\"owner\":\"o\",\"engine\":\"fake\",\"clearance\":\"important\",\"price\":{\"cpu_hour\":\"0.50\"},"
+	"\"groups\":[{\"count\":1,\"cpus\":1,\"memory_mb\":1024}],"
+	"\"options\":{\"time_scale\":0.01,\"run_ms\":5}}";
+
+static struct pool *pool_of(struct world *w, const char *text)
+{
+	struct pool *p = NULL;
+	json_t *json = json_loads(text, 0, NULL);
+
+	assert_non_null(json);
+	if (pool_decode(json, "", NULL, &w->catalogue, &p, &w->err))
+		fail_msg("%s: %s", w->err.field, w->err.text);
+	json_decref(json);
+	return p;
+}
+
+static void on_fatal(void *arg, const char *why)
+{
+	fail_msg("fatal: %s", why);
+}
+
+static void start(struct world *w, const char *a, const char *b, const struct flow_limits *l)
+{
+	struct store_events ev;
+	struct pool **pools = mem_array(2, sizeof(*pools));
+	struct flow_config c = { .loop = &w->loop, .catalogue = &w->catalogue, .pools = pools,
+				 .dir = w->dir, .read_roots = no_roots, .write_roots = no_roots,
+				 .seed = 7, .fatal = on_fatal };
+
+	flow_limits_default(&c.limits);
+	if (l)
+		c.limits = *l;
+	pools[c.npools++] = pool_of(w, a);
+	if (b)
+		pools[c.npools++] = pool_of(w, b);
+	flow_store_events(&w->flow, &ev);
+	if (!w->store)
+		assert_int_equal(store_memory_open(&w->loop, &ev, &w->store, &w->err), 0);
+	c.store = w->store;
+	if (flow_new(&c, &w->flow, &w->err))
+		fail_msg("%s", w->err.text);
+	free(pools);
+}
+
+static int setup(void **state)
+{
+	struct world *w = mem_alloc(sizeof(*w));
+
+	uv_loop_init(&w->loop);
+	assert_int_equal(catalogue_parse("", 0, &w->catalogue, &w->err) > 0 ? 0 : 0, 0);
+	w->who = (struct token){ .id = 1, .roles = ROLE_USER };
+	strcpy(w->who.name, "alice");
+	strcpy(w->who.tenant, "lab");
+	strcpy(w->dir, "/tmp/test_flow.XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	char cmd[96];
+
+	if (w->store)
+		w->store->ops->free(w->store);
+	flow_free(w->flow);
+	for (int i = 0; i < 100 && uv_run(&w->loop, UV_RUN_NOWAIT); i++)
+		;
+	assert_int_equal(uv_loop_close(&w->loop), 0);
+	catalogue_done(&w->catalogue);
+	snprintf(cmd, sizeof(cmd), "rm -r %s", w->dir);
+	if (system(cmd))
+		print_message("%s is left\n", w->dir);
+	free(w);
+	return 0;
+}
+
+static int try_submit(struct world *w, const char *text, struct flow_submitted *ret)
+{
+	json_t *doc = NULL;
+	int r = json_parse(text, strlen(text), &doc, &w->err);
+
+	assert_int_equal(r, 0);
+	r = flow_submit(w->flow, doc, &w->who, ret, &w->err);
+	json_decref(doc);
+	return r;
+}
+
+static uint64_t submit(struct world *w, const char *text)
+{
+	struct flow_submitted s;
+
+	if (try_submit(w, text, &s))
+		fail_msg("%s: %s", w->err.field, w->err.text);
+	return s.sub;
+}
+
+static const struct task *task(struct world *w, uint64_t no)
+{
+	const struct task *t = flow_task(w->flow, no);
+
+	assert_non_null(t);
+	return t;
+}
+
+static void turn(struct world *w, int ms)
+{
+	int64_t end = clock_mono_ms() + ms;
+
+	do {
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+		usleep(500);
+	} while (clock_mono_ms() < end);
+}
+
+static void until(struct world *w, uint64_t no, enum task_state s)
+{
+	for (int i = 0; i < 10000 && task(w, no)->state != s; i++) {
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+		usleep(500);
+	}
+	if (task(w, no)->state != s)
+		fail_msg("task %d is %s, not %s", (int)no, task_state_name(task(w, no)->state),
+			 task_state_name(s));
+}
+
+static void reason_is(struct world *w, uint64_t no, const char *code)
+{
+	const char *is = flow_task_reason(w->flow, task(w, no));
+
+	assert_string_equal(is ? is : "none", code);
+}
+
+/* ---- choosing ---- */
+
+static void a_public_task_runs_on_the_cheapest_pool(void **state)
+{
+	struct world *w = *state;
+	uint64_t no;
+
+	start(w, hub, edge, NULL);
+	no = submit(w, "{\"command\":[\"true\"],\"prefer\":\"cheapest\"}");
+	until(w, no, TASK_DONE);
+	assert_string_equal(flow_task_pool(w->flow, task(w, no)), "hub");
+	assert_int_equal(task(w, no)->attempt, 1);
+}
+
+static void an_important_task_runs_only_where_it_may(void **state)
+{
+	struct world *w = *state;
+	uint64_t no;
+
+	start(w, hub, edge, NULL);
+	no = submit(w, "{\"command\":[\"true\"],\"data_level\":\"important\",\"prefer\":\"cheapest\"}");
+	until(w, no, TASK_DONE);
+	assert_string_equal(flow_task_pool(w->flow, task(w, no)), "edge");
+}
+
+static void a_task_above_every_clearance_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct flow_submitted s;
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(try_submit(w, "{\"command\":[\"true\"],\"data_level\":\"core\"}", &s), 0);
+	assert_string_equal(s.refused, "clearance");
+	assert_int_equal(task(w, s.sub)->state, TASK_REFUSED);
+}
+
+static void a_task_waits_while_its_pool_is_drained_and_never_goes_elsewhere(void **state)
+{
+	struct world *w = *state;
+	uint64_t no;
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(flow_pool_drain(w->flow, "edge", true, "repair", &w->who, &w->err), 0);
+	no = submit(w, "{\"command\":[\"true\"],\"data_level\":\"important\"}");
+	turn(w, 50);
+	assert_int_equal(task(w, no)->state, TASK_WAITING);
+	reason_is(w, no, "drained");
+	assert_int_equal(flow_pool_drain(w->flow, "edge", false, NULL, &w->who, &w->err), 0);
+	until(w, no, TASK_DONE);
+	assert_string_equal(flow_task_pool(w->flow, task(w, no)), "edge");
+}
+
+static void the_tail_of_a_long_queue_goes_to_the_dearer_pool(void **state)
+{
+	struct world *w = *state;
+	unsigned on_edge = 0;
+	uint64_t no;
+
+	start(w, hub, edge, NULL);
+	no = submit(w, "{\"command\":[\"sleep\",\"5\"],\"array\":\"0-29\",\"walltime_s\":600,"
+		       "\"memory_mb\":100,\"prefer\":\"fastest\"}");
+	for (unsigned i = 0; i < 30; i++) {
+		until(w, no + i, TASK_DONE);
+		on_edge += !strcmp(flow_task_pool(w->flow, task(w, no + i)), "edge");
+	}
+	assert_in_range(on_edge, 1, 15);
+}
+
+static void a_gang_takes_all_its_nodes_or_none(void **state)
+{
+	struct world *w = *state;
+	struct flow_submitted s;
+	uint64_t no;
+
+	start(w, hub, NULL, NULL);
+	no = submit(w, "{\"command\":[\"true\"],\"nodes\":2,\"cpus\":2}");
+	until(w, no, TASK_DONE);
+	assert_int_equal(try_submit(w, "{\"command\":[\"true\"],\"nodes\":3,\"cpus\":1}", &s), 0);
+	assert_string_equal(s.refused, "nodes");
+}
+
+static void a_deadline_that_passes_while_waiting_ends_the_task(void **state)
+{
+	struct world *w = *state;
+	char text[256], at[CLOCK_TEXT_MAX];
+	uint64_t no;
+
+	start(w, edge, NULL, NULL);
+	assert_int_equal(flow_pool_drain(w->flow, "edge", true, "", &w->who, &w->err), 0);
+	snprintf(text, sizeof(text), "{\"command\":[\"true\"],\"walltime_s\":1,\"deadline\":\"%s\"}",
+		 clock_format(clock_now_ms() + 1500, at));
+	no = submit(w, text);
+	turn(w, 20);
+	assert_int_equal(task(w, no)->state, TASK_WAITING);
+	until(w, no, TASK_FAILED);
+	assert_string_equal(task(w, no)->reason, "deadline");
+	assert_int_equal(task(w, no)->attempt, 0);
+}
+
+/* ---- waiting for others ---- */
+
+static void a_task_waits_for_the_one_before_it(void **state)
+{
+	struct world *w = *state;
+	uint64_t a, b;
+	char text[128];
+
+	start(w, hub, NULL, NULL);
+	a = submit(w, "{\"command\":[\"sleep\",\"5\"]}");
+	snprintf(text, sizeof(text), "{\"command\":[\"true\"],\"after\":[{\"task\":\"%d\"}]}", (int)a);
+	b = submit(w, text);
+	turn(w, 10);
+	assert_int_equal(task(w, b)->state, TASK_WAITING);
+	reason_is(w, b, "dependency");
+	until(w, b, TASK_DONE);
+	assert_int_equal(task(w, a)->state, TASK_DONE);
+}
+
+static void a_long_chain_fails_when_its_first_task_does(void **state)
+{
+	struct world *w = *state;
+	uint64_t no, last = 0;
+	char text[160];
+
+	start(w, hub, NULL, NULL);
+	no = submit(w, "{\"command\":[\"false\"]}");
+	for (int i = 0; i < 3000; i++) {
+		snprintf(text, sizeof(text),
+			 "{\"command\":[\"true\"],\"after\":[{\"task\":\"%d\",\"when\":\"done\"}]}",
+			 (int)(last ? last : no));
+		last = submit(w, text);
+	}
+	until(w, last, TASK_FAILED);
+	assert_string_equal(task(w, last)->reason, "dependency");
+	assert_int_equal(task(w, last)->attempt, 0);
+}
+
+static void an_unknown_predecessor_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct flow_submitted s;
+
+	start(w, hub, NULL, NULL);
+	assert_int_equal(try_submit(w, "{\"command\":[\"true\"],\"after\":[{\"task\":\"99\"}]}", &s),
+			 FLOW_E_INPUT);
+	assert_string_equal(w->err.field, "after[0].task");
+	assert_null(flow_task_before(w->flow, UINT64_MAX));
+}
+
+static void one_element_of_an_array_with_gaps_can_be_waited_for(void **state)
+{
+	struct world *w = *state;
+	struct flow_submitted s;
+	char text[128];
+	uint64_t a, b;
+
+	start(w, hub, NULL, NULL);
+	a = submit(w, "{\"command\":[\"sleep\",\"2\"],\"array\":\"0-9:3\",\"memory_mb\":10}");
+	snprintf(text, sizeof(text), "{\"command\":[\"true\"],\"after\":[{\"task\":\"%d_9\"}]}", (int)a);
+	b = submit(w, text);
+	until(w, b, TASK_DONE);
+	assert_int_equal(task(w, a + 3)->index, 9);
+	assert_int_equal(task(w, a + 3)->state, TASK_DONE);
+	snprintf(text, sizeof(text), "{\"command\":[\"true\"],\"after\":[{\"task\":\"%d_4\"}]}", (int)a);
+	assert_int_equal(try_submit(w, text, &s), FLOW_E_INPUT);
+}
+
+static void an_array_limit_bounds_what_is_alive(void **state)
+{
+	struct world *w = *state;
+	uint32_t by[TASK_STATE_COUNT];
+	uint64_t no;
+
+	start(w, hub, NULL, NULL);
+	no = submit(w, "{\"command\":[\"sleep\",\"1\"],\"array\":\"0-11%2\",\"memory_mb\":10}");
+	for (int i = 0; i < 5000 && task(w, no + 11)->state != TASK_DONE; i++) {
+		turn(w, 1);
+		assert_int_equal(flow_sub_states(w->flow, no, by), 12);
+		assert_in_range(by[TASK_SENDING] + by[TASK_RUNNING], 0, 2);
+	}
+	until(w, no + 11, TASK_DONE);
+}
+
+/* ---- ends ---- */
+
+static void a_failed_task_is_tried_again_as_often_as_it_said(void **state)
+{
+	struct world *w = *state;
+	uint64_t no;
+
+	start(w, hub, NULL, NULL);
+	no = submit(w, "{\"command\":[\"exit\",\"3\"],\"retries\":1}");
+	until(w, no, TASK_FAILED);
+	assert_int_equal(task(w, no)->attempt, 2);
+	assert_int_equal(task(w, no)->exit_code, 3);
+	assert_string_equal(task(w, no)->reason, "exit");
+}
+
+static void a_running_task_can_be_cancelled(void **state)
+{
+	struct world *w = *state;
+	uint64_t no;
+
+	start(w, hub, NULL, NULL);
+	no = submit(w, "{\"command\":[\"sleep\",\"3000\"]}");
+	until(w, no, TASK_RUNNING);
+	assert_int_equal(flow_cancel(w->flow, no, -1, &w->who, &w->err), 0);
+	until(w, no, TASK_CANCELLED);
+	assert_int_equal(flow_cancel(w->flow, no, -1, &w->who, &w->err), FLOW_E_CONFLICT);
+}
+
+static void a_task_cancelled_before_it_is_sent_never_runs(void **state)
+{
+	struct world *w = *state;
+	uint64_t no;
+
+	start(w, hub, NULL, NULL);
+	no = submit(w, "{\"command\":[\"sleep\",\"3000\"]}");
+	for (int i = 0; i < 100 && task(w, no)->state == TASK_WAITING; i++)
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	assert_int_equal(flow_cancel(w->flow, no, -1, &w->who, &w->err), 0);
+	until(w, no, TASK_CANCELLED);
+}
+
+static void nobody_cancels_the_task_of_another_tenant(void **state)
+{
+	struct world *w = *state;
+	struct token eve = { .id = 2, .roles = ROLE_USER, .name = "eve", .tenant = "other" };
+	uint64_t no;
+
+	start(w, hub, NULL, NULL);
+	no = submit(w, "{\"command\":[\"sleep\",\"100\"]}");
+	assert_int_equal(flow_cancel(w->flow, no, -1, &eve, &w->err), FLOW_E_NOT_FOUND);
+	assert_false(task(w, no)->cancel_wanted);
+}
+
+static void cancelling_an_array_leaves_no_element_behind(void **state)
+{
+	struct world *w = *state;
+	uint64_t no;
+
+	start(w, hub, NULL, NULL);
+	no = submit(w, "{\"command\":[\"sleep\",\"3000\"],\"array\":\"0-99%10\",\"memory_mb\":10}");
+	turn(w, 30);
+	assert_int_equal(flow_cancel(w->flow, no, -1, &w->who, &w->err), 0);
+	for (unsigned i = 0; i < 100; i++)
+		until(w, no + i, TASK_CANCELLED);
+}
+
+/* ---- keys and limits ---- */
+
+static void the_same_key_and_task_is_one_task(void **state)
+{
+	struct world *w = *state;
+	struct flow_submitted a, b;
+
+	start(w, hub, NULL, NULL);
+	assert_int_equal(try_submit(w, "{\"command\":[\"true\"],\"idempotency_key\":\"k\"}", &a), 0);
+	assert_int_equal(try_submit(w, "{\"command\":[\"true\"],\"idempotency_key\":\"k\"}", &b), 0);
+	assert_false(a.again);
+	assert_true(b.again);
+	assert_int_equal(a.sub, b.sub);
+}
+
+static void the_same_key_for_another_task_is_a_conflict(void **state)
+{
+	struct world *w = *state;
+	struct flow_submitted s;
+
+	start(w, hub, NULL, NULL);
+	submit(w, "{\"command\":[\"true\"],\"idempotency_key\":\"k\"}");
+	assert_int_equal(try_submit(w, "{\"command\":[\"false\"],\"idempotency_key\":\"k\"}", &s),
+			 FLOW_E_CONFLICT);
+}
+
+static void too_many_waiting_tasks_are_refused(void **state)
+{
+	struct world *w = *state;
+	struct flow_limits l;
+	struct flow_submitted s;
+
+	flow_limits_default(&l);
+	l.waiting_max = 10;
+	start(w, hub, NULL, &l);
+	assert_int_equal(try_submit(w, "{\"command\":[\"true\"],\"array\":\"0-10\"}", &s),
+			 FLOW_E_LIMIT);
+	assert_null(flow_task_before(w->flow, UINT64_MAX));
+}
+
+static void a_tenant_over_its_quota_waits(void **state)
+{
+	struct world *w = *state;
+	struct flow_limits l;
+	uint64_t a, b;
+
+	flow_limits_default(&l);
+	l.tenant_running_max = 1;
+	start(w, hub, NULL, &l);
+	a = submit(w, "{\"command\":[\"sleep\",\"20\"]}");
+	b = submit(w, "{\"command\":[\"true\"]}");
+	until(w, a, TASK_RUNNING);
+	turn(w, 20);
+	reason_is(w, b, "quota");
+	until(w, b, TASK_DONE);
+}
+
+static void old_ended_tasks_are_forgotten(void **state)
+{
+	struct world *w = *state;
+	struct flow_limits l;
+	uint64_t a, b = 0;
+
+	flow_limits_default(&l);
+	l.finished_max = 3;
+	start(w, hub, NULL, &l);
+	a = submit(w, "{\"command\":[\"true\"]}");
+	until(w, a, TASK_DONE);
+	for (int i = 0; i < 5; i++) {
+		b = submit(w, "{\"command\":[\"true\"]}");
+		until(w, b, TASK_DONE);
+	}
+	turn(w, 1200);
+	assert_null(flow_task(w->flow, a));
+	assert_non_null(flow_task(w->flow, b));
+}
+
+/* ---- durability ---- */
+
+static void set(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void nothing_is_said_before_it_is_durable(void **state)
+{
+	struct world *w = *state;
+	bool told = false;
+	uint64_t no;
+
+	start(w, hub, NULL, NULL);
+	turn(w, 20);
+	store_memory_fail(w->store, 3);
+	no = submit(w, "{\"command\":[\"true\"]}");
+	flow_when_durable(w->flow, set, &told);
+	assert_false(told);
+	uv_run(&w->loop, UV_RUN_NOWAIT);
+	assert_false(told);
+	until(w, no, TASK_DONE);
+	assert_true(told);
+}
+
+static void a_restart_finds_every_task_as_it_was(void **state)
+{
+	struct world *w = *state;
+	uint64_t done, waits, array;
+
+	start(w, hub, edge, NULL);
+	done = submit(w, "{\"command\":[\"true\"],\"name\":\"one\"}");
+	until(w, done, TASK_DONE);
+	assert_int_equal(flow_pool_drain(w->flow, "edge", true, "repair", &w->who, &w->err), 0);
+	waits = submit(w, "{\"command\":[\"true\"],\"data_level\":\"important\"}");
+	array = submit(w, "{\"command\":[\"sleep\",\"3000\"],\"array\":\"0-9\"}");
+	until(w, array, TASK_RUNNING);
+	turn(w, 30);
+	w->flow = flow_free(w->flow);
+	turn(w, 10);
+	start(w, hub, edge, NULL);
+	assert_int_equal(task(w, done)->state, TASK_DONE);
+	assert_string_equal(task(w, done)->spec->name, "one");
+	assert_int_equal(task(w, waits)->state, TASK_WAITING);
+	assert_true(flow_pool_find(w->flow, "edge")->drained);
+	/* The fake engine forgets; what ran there is lost, and runs again. */
+	assert_int_equal(task(w, array)->lost, 1);
+	assert_int_equal(flow_cancel(w->flow, array, -1, &w->who, &w->err), 0);
+	for (unsigned i = 0; i < 10; i++)
+		until(w, array + i, TASK_CANCELLED);
+	assert_true(submit(w, "{\"command\":[\"true\"]}") > array + 9);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		T(a_public_task_runs_on_the_cheapest_pool),
+		T(an_important_task_runs_only_where_it_may),
+		T(a_task_above_every_clearance_is_refused),
+		T(a_task_waits_while_its_pool_is_drained_and_never_goes_elsewhere),
+		T(the_tail_of_a_long_queue_goes_to_the_dearer_pool),
+		T(a_gang_takes_all_its_nodes_or_none),
+		T(a_deadline_that_passes_while_waiting_ends_the_task),
+		T(a_task_waits_for_the_one_before_it),
+		T(a_long_chain_fails_when_its_first_task_does),
+		T(an_unknown_predecessor_is_refused),
+		T(one_element_of_an_array_with_gaps_can_be_waited_for),
+		T(an_array_limit_bounds_what_is_alive),
+		T(a_failed_task_is_tried_again_as_often_as_it_said),
+		T(a_running_task_can_be_cancelled),
+		T(a_task_cancelled_before_it_is_sent_never_runs),
+		T(nobody_cancels_the_task_of_another_tenant),
+		T(cancelling_an_array_leaves_no_element_behind),
+		T(the_same_key_and_task_is_one_task),
+		T(the_same_key_for_another_task_is_a_conflict),
+		T(too_many_waiting_tasks_are_refused),
+		T(a_tenant_over_its_quota_waits),
+		T(old_ended_tasks_are_forgotten),
+		T(nothing_is_said_before_it_is_durable),
+		T(a_restart_finds_every_task_as_it_was),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
