@@ -90,33 +90,39 @@ static int apply_pool(struct flow *f, const struct record *r)
 	return 0;
 }
 
+static struct dataset_entry *dataset_entry(struct flow *f, const char *name)
+{
+	struct dataset_entry *e = NULL;
+
+	HASH_FIND(hh, f->datasets, name, strlen(name), e);
+	if (e)
+		return e;
+	e = mem_alloc(sizeof(*e));
+	e->name = mem_strdup(name);
+	HASH_ADD_KEYPTR(hh, f->datasets, e->name, strlen(e->name), e);
+	f->dataset_list = mem_grow(f->dataset_list, f->ndatasets + 1, sizeof(*f->dataset_list));
+	f->dataset_list[f->ndatasets++] = e;
+	return e;
+}
+
 static int apply_dataset(struct flow *f, const struct record *r, struct err *err)
 {
 	const char *gone = json_string_value(json_object_get(r->doc, "removed"));
 	const char *tenant = json_string_value(json_object_get(r->doc, "tenant"));
-	struct dataset_entry *e = NULL;
-	struct dataset *d = NULL;
-	const char *name;
-	int res;
+	struct dataset_entry *e;
+	struct dataset *d;
 
-	if (!gone) {
-		res = dataset_decode(json_object_get(r->doc, "dataset"), tenant ? tenant : "", &d,
-				     err);
-		if (res)
-			return -EPROTO;
-	}
-	name = gone ? gone : d->name;
-	HASH_FIND(hh, f->datasets, name, strlen(name), e);
-	if (e) {
-		HASH_DELETE(hh, f->datasets, e);
-		dataset_free(e->d);
-		free(e);
-	}
-	if (!d)
+	if (gone) {
+		e = dataset_entry(f, gone);
+		if (e->d)
+			e->d->removed = true;
 		return 0;
-	e = mem_alloc(sizeof(*e));
+	}
+	if (dataset_decode(json_object_get(r->doc, "dataset"), tenant ? tenant : "", &d, err))
+		return -EPROTO;
+	e = dataset_entry(f, d->name);
+	dataset_free(e->d);
 	e->d = d;
-	HASH_ADD_KEYPTR(hh, f->datasets, d->name, strlen(d->name), e);
 	return 0;
 }
 

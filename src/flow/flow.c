@@ -188,8 +188,10 @@ static void world_done(struct flow *f)
 	HASH_ITER(hh, f->datasets, d, dtmp) {
 		HASH_DELETE(hh, f->datasets, d);
 		dataset_free(d->d);
+		free(d->name);
 		free(d);
 	}
+	free(f->dataset_list);
 	HASH_ITER(hh, f->tokens, t, ttmp) {
 		HASH_DELETE(hh, f->tokens, t);
 		free(t);

@@ -149,8 +149,8 @@ int flow_dataset_put(struct flow *f, const json_t *doc, const struct token *who,
 int flow_dataset_remove(struct flow *f, const char *name, const struct token *who,
 			struct err *err);
 const struct dataset *flow_dataset_find(const struct flow *f, const char *name);
-uint32_t flow_ndatasets(const struct flow *f);
-const struct dataset *flow_dataset_at(const struct flow *f, uint32_t i);
+uint32_t flow_ndatasets(const struct flow *f);         /* places in the list, removed ones too */
+const struct dataset *flow_dataset_at(const struct flow *f, uint32_t i);        /* NULL: removed */
 
 const struct catalogue *flow_catalogue(const struct flow *f);
 const struct history *flow_history(const struct flow *f);

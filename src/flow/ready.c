@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum need { NEED_NOTHING, NEED_OTHERS, NEED_NEVER };
 
@@ -76,7 +77,7 @@ static void note_wait(struct flow *f, const struct task *t, enum reason why)
 	struct record r = { .kind = RECORD_WAIT, .sub = t->sub, .task = t->no,
 			    .reason = reason_code(why) };
 
-	if (t->no == t->sub && (!t->reason || t->reason != r.reason))
+	if (t->no == t->sub && (!t->reason || strcmp(t->reason, r.reason)))
 		flow_commit(f, &r);
 }
 

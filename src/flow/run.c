@@ -65,9 +65,9 @@ static const char *end_reason(const struct engine_event *ev)
 	case RUN_END_SIGNAL:
 		return "signal";
 	case RUN_END_WALLTIME:
-		return "walltime";
+		return "timeout";
 	case RUN_END_MEMORY:
-		return "memory";
+		return "out_of_memory";
 	case RUN_END_STOPPED:
 		return "stopped";
 	default:

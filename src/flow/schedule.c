@@ -63,6 +63,9 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 		const struct task_input *in = &s->inputs[i];
 		const struct dataset *d = in->dataset ? flow_dataset_find(f, in->dataset) : NULL;
 
+		/* A level that was raised since the task came counts at once. */
+		if (d && d->level > ret->data_level)
+			ret->data_level = d->level;
 		ask_data(ret, d ? d->region : s->data_region, d ? d->size_mb : in->size_mb);
 	}
 	if (f->c.limits.tenant_running_max) {

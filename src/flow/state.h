@@ -45,7 +45,9 @@ struct bucket {
 	UT_hash_handle hh;
 };
 
+/* A removed data set stays as a mark: its name may not come back with a lower level. */
 struct dataset_entry {
+	char *name;
 	struct dataset *d;
 	UT_hash_handle hh;
 };
@@ -110,7 +112,9 @@ struct flow {
 	struct token_entry *tokens;     /* by hash; insertion order by id */
 	struct token **token_list;
 	uint32_t ntokens;
-	struct dataset_entry *datasets;
+	struct dataset_entry *datasets; /* by name */
+	struct dataset_entry **dataset_list;
+	uint32_t ndatasets;
 
 	struct after *after;            /* ring of what waits for durability */
 	uint32_t after_head, nafter, after_cap;

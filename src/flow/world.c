@@ -149,7 +149,8 @@ int flow_pool_drain(struct flow *f, const char *name, bool drain, const char *re
 
 /* ---- datasets ---- */
 
-const struct dataset *flow_dataset_find(const struct flow *f, const char *name)
+/* Removed ones too. */
+static const struct dataset *dataset_known(const struct flow *f, const char *name)
 {
 	struct dataset_entry *e = NULL;
 
@@ -157,18 +158,23 @@ const struct dataset *flow_dataset_find(const struct flow *f, const char *name)
 	return e ? e->d : NULL;
 }
 
+const struct dataset *flow_dataset_find(const struct flow *f, const char *name)
+{
+	const struct dataset *d = dataset_known(f, name);
+
+	return d && !d->removed ? d : NULL;
+}
+
 uint32_t flow_ndatasets(const struct flow *f)
 {
-	return HASH_COUNT(f->datasets);
+	return f->ndatasets;
 }
 
 const struct dataset *flow_dataset_at(const struct flow *f, uint32_t i)
 {
-	struct dataset_entry *e = f->datasets;
+	const struct dataset *d = i < f->ndatasets ? f->dataset_list[i]->d : NULL;
 
-	while (e && i--)
-		e = e->hh.next;
-	return e ? e->d : NULL;
+	return d && !d->removed ? d : NULL;
 }
 
 enum { DATASETS_MAX = 100000 };
@@ -176,11 +182,11 @@ enum { DATASETS_MAX = 100000 };
 static int dataset_allowed(const struct flow *f, const struct dataset *d, const struct token *who,
 			   struct err *err)
 {
-	const struct dataset *old = flow_dataset_find(f, d->name);
+	const struct dataset *old = dataset_known(f, d->name);
 
 	if (!roots_allow(f->c.read_roots, d->url))
 		return err_field(err, "url", "lies outside the directories that tasks may read");
-	if (old && !flow_may_see(who, old->tenant))
+	if (old && !old->removed && !flow_may_see(who, old->tenant))
 		return err_set(err, FLOW_E_CONFLICT, "the name is taken");
 	if (old && d->level < old->level && !(who->roles & ROLE_SECURITY))
 		return err_set(err, FLOW_E_FORBIDDEN,

@@ -9,10 +9,17 @@
 #include "base/region.h"
 
 /* Both levels must be ones we know; above the known ones is not "very trusted". */
-static bool cleared(const struct task_spec *t, const struct pool *p)
+static bool cleared(const struct ask *a, const struct pool *p)
 {
-	return t->level > LEVEL_NONE && t->level < LEVEL_COUNT && p->clearance < LEVEL_COUNT &&
-	       p->clearance >= t->level;
+	enum level l = eligible_level(a);
+
+	return a->spec->level > LEVEL_NONE && l < LEVEL_COUNT && p->clearance < LEVEL_COUNT &&
+	       p->clearance >= l;
+}
+
+enum level eligible_level(const struct ask *a)
+{
+	return a->data_level > a->spec->level ? a->data_level : a->spec->level;
 }
 
 static bool region_allowed(const struct task_spec *t, const struct pool *p)
@@ -72,7 +79,7 @@ uint32_t eligible_pass(struct pass *x, const struct pool *p)
 	const struct task_spec *t = x->a->spec;
 	uint32_t why;
 
-	why = bit(!cleared(t, p), REASON_CLEARANCE) |
+	why = bit(!cleared(x->a, p), REASON_CLEARANCE) |
 	      bit(t->image && p->images == IMAGES_NONE, REASON_IMAGE) |
 	      bit(!walltime_allowed(t, p), REASON_WALLTIME) |
 	      bit(x->a->over_quota, REASON_QUOTA) |

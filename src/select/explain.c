@@ -268,7 +268,7 @@ static void say_rule(struct explain *x, const struct pool *p, enum reason r, str
 
 	switch (r) {
 	case REASON_CLEARANCE:
-		say(need, "%s", level_text(t->level));
+		say(need, "%s", level_text(eligible_level(x->pass.a)));
 		say(have, "%s", level_text(p->clearance));
 		break;
 	case REASON_REGION:

@@ -64,6 +64,9 @@ bool decision_better(const struct decision *d, uint32_t i, uint32_t j);
 bool eligible_latency(const struct pool *p, const char *near, uint32_t *ret_ms);
 
 /* Money and time are far below this; garbage in must not wrap around. */
+/* The level that counts: the declared one, or that of its data. */
+enum level eligible_level(const struct ask *a);
+
 int64_t sat_add(int64_t a, int64_t b);
 int64_t sat_mul(int64_t a, int64_t b);
 int64_t sat_muldiv(int64_t a, int64_t b, int64_t div);  /* a * b / div, div > 0 */

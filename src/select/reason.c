@@ -73,11 +73,25 @@ static const struct words words[] = {
 		"As many elements of its array are running as it allows.",
 		"数组任务同时运行的数量已达上限。" },
 	[REASON_BACKOFF] = { "backoff",
-		"The last run failed; it is tried again a little later.",
-		"上次运行失败，稍后重试。" },
+		"The last run failed or was lost; it is tried again a little later.",
+		"上次运行失败或丢失，稍后重试。" },
 	[REASON_HELD] = { "held",
 		"It is held back until somebody releases it.",
 		"任务被保留，等待放行。" },
+};
+
+/* How a run ended: not reasons of a choice, but shown in the same place. */
+static const struct words ends[] = {
+	{ "exit", "Its command failed.", "命令执行失败。" },
+	{ "signal", "Its command was killed by a signal.", "命令被信号终止。" },
+	{ "timeout", "It was stopped at its walltime.", "达到最长运行时间，已停止。" },
+	{ "out_of_memory", "It needed more memory than it asked for.", "使用的内存超过申请量。" },
+	{ "input", "Its inputs could not be fetched.", "未能获取输入数据。" },
+	{ "output", "Its outputs could not be stored.", "未能存放输出结果。" },
+	{ "stopped", "It was stopped on its pool, by somebody else.", "已在资源池上被他人停止。" },
+	{ "not_started", "The engine could not start it.", "引擎未能启动该任务。" },
+	{ "lost", "It vanished with its engine.", "随引擎一同丢失。" },
+	{ "cancelled", "It was cancelled.", "已取消。" },
 };
 
 _Static_assert(ARRAY_LEN(words) == REASON_COUNT, "every reason has its words");
@@ -99,5 +113,8 @@ const char *reason_text_of(const char *code, int zh)
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (!strcmp(words[i].code, code))
 			return reason_text((enum reason)i, zh);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (!strcmp(ends[i].code, code))
+			return zh ? ends[i].zh : ends[i].en;
 	return code;
 }

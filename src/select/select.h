@@ -36,7 +36,8 @@ enum reason {
 
 const char *reason_code(enum reason r);                 /* "clearance" */
 const char *reason_text(enum reason r, int zh);         /* one sentence for people */
-const char *reason_text_of(const char *code, int zh);   /* the code itself when unknown */
+/* Also for the ways a run may end ("exit", "timeout", "lost" …); the code itself when unknown. */
+const char *reason_text_of(const char *code, int zh);
 
 /* One pool, within one pass over the waiting tasks: what was promised to earlier ones. */
 struct lane {
@@ -55,6 +56,7 @@ struct snapshot {
 
 struct ask {
 	const struct task_spec *spec;
+	enum level data_level;          /* of its inputs as they are now; counts if it is higher */
 	uint64_t data_mb[8];            /* to be moved, per place … */
 	const char *data_from[8];       /* … region, NULL: unknown */
 	uint32_t ndata;
