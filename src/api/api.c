@@ -1,0 +1,161 @@
+/* api.c - from a request's head to the function of its row: closed unless a row opens it */
+
+#include "api/call.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "loop/timer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* "Bearer sl_…" -> the token, or NULL. */
+static const struct token *token_of(const struct api *a, const struct http_request *req)
+{
+	const char *s = http_header(req, "authorization");
+
+	if (!s || strncasecmp(s, "bearer ", 7))
+		return NULL;
+	s += 7;
+	s += strspn(s, " ");
+	return strlen(s) == TOKEN_TEXT_LEN ? flow_token_find(a->flow, s) : NULL;
+}
+
+static int check_token(struct api_call *c, bool public)
+{
+	const struct token *t = token_of(c->api, c->req);
+
+	if (t) {
+		c->who = *t;
+		return 0;
+	}
+	if (public)
+		return 0;
+	reply_no(c, NO_UNAUTHORIZED, NULL,
+		 http_header(c->req, "authorization") ?
+		 "the token is not known here, or was revoked" : "no token was given",
+		 "send the header Authorization: Bearer sl_…");
+	return 1;
+}
+
+static int check_route(struct api_call *c, const char *allow)
+{
+	if (c->route)
+		return 0;
+	if (allow) {
+		http_reply_header(c->req, "Allow", allow);
+		reply_no(c, NO_METHOD, NULL,
+			 arena_printf(&c->req->arena, "allowed here: %s", allow), NULL);
+		return 1;
+	}
+	reply_no(c, NO_NOT_FOUND, NULL, "no such path", "the paths are in doc/openapi.yaml");
+	return 1;
+}
+
+static int check_role(struct api_call *c)
+{
+	if (c->route->roles & (ROLE_PUBLIC | c->who.roles))
+		return 0;
+	reply_no(c, NO_FORBIDDEN, NULL, "the token does not have a role that may do this",
+		 "ask an admin of this node for another token");
+	return 1;
+}
+
+/* application/json, with or without charset=utf-8 */
+static bool is_json(const char *s)
+{
+	static const char type[] = "application/json";
+	size_t n = sizeof(type) - 1;
+
+	if (!s || strncasecmp(s, type, n))
+		return false;
+	s += n;
+	s += strspn(s, " \t");
+	if (!*s)
+		return true;
+	if (*s++ != ';')
+		return false;
+	s += strspn(s, " \t");
+	return !strcasecmp(s, "charset=utf-8") || !strcasecmp(s, "charset=\"utf-8\"");
+}
+
+static int check_type(struct api_call *c)
+{
+	/* A body that the row refuses is the server's to refuse, with 413. */
+	if (!c->req->has_body || !c->route->body_max ||
+	    is_json(http_header(c->req, "content-type")))
+		return 0;
+	reply_no(c, NO_TYPE, NULL, NULL, "send Content-Type: application/json");
+	return 1;
+}
+
+static bool on_head(void *arg, struct http_request *req, size_t *ret_body_max)
+{
+	struct api_call *c = arena_alloc(&req->arena, sizeof(*c));
+	const char *allow;
+
+	c->api = arg;
+	c->req = req;
+	req->user = c;
+	c->route = route_find(req->method, req->path, &req->arena, &c->param, &allow);
+	if (check_token(c, c->route && c->route->roles & ROLE_PUBLIC) ||
+	    check_route(c, allow) || check_role(c) || query_check(c) || check_type(c))
+		return false;
+	*ret_body_max = c->route->body_max;
+	return true;
+}
+
+static void on_request(void *arg, struct http_request *req)
+{
+	struct api_call *c = req->user;
+
+	c->route->fn(c);
+}
+
+static void on_gone(void *arg, struct http_request *req)
+{
+	struct api_call *c = req->user;
+
+	flow_forget_durable(c->api->flow, c);
+	if (c->gone)
+		c->gone(c->arg);
+	call_done(c);
+}
+
+struct api *api_new(uv_loop_t *loop, struct flow *f, const char *version)
+{
+	struct api *a = mem_alloc(sizeof(*a));
+
+	a->loop = loop;
+	a->flow = f;
+	a->version = version;
+	a->started_ms = clock_now_ms();
+	return a;
+}
+
+void api_handler(struct api *a, struct http_handler *ret)
+{
+	*ret = (struct http_handler){ .arg = a, .head = on_head, .request = on_request,
+				      .gone = on_gone };
+}
+
+void api_stop(struct api *a)
+{
+	a->stopping = true;
+	streams_end(a);
+}
+
+struct api *api_free(struct api *a)
+{
+	if (!a)
+		return NULL;
+	api_stop(a);
+	for (struct walk *w = a->walks; w; w = w->next)
+		w->api = NULL;
+	origins_done(a);
+	flow_watch_free(a->watch);
+	timer_free(a->tick);
+	free(a);
+	return NULL;
+}

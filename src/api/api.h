@@ -1,0 +1,35 @@
+/* api.h - the native REST interface: /healthz, /readyz and /v1/…
+ *
+ * Sits between http/ and flow/: finds the row of a request (routes.c), checks token, role,
+ * query and body, calls the row's function and encodes what flow says.  Holds no state of
+ * its own except open streams and reads of the journal under way.  Loop thread only.
+ * The contract with clients is doc/openapi.yaml; test_routes.c and test_openapi.py compare.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include "flow/flow.h"
+#include "http/server.h"
+
+#include <stdio.h>
+
+struct api;
+
+/* `version` and `f` outlive the api. */
+struct api *api_new(uv_loop_t *loop, struct flow *f, const char *version);
+
+/* For http_server_new(). */
+void api_handler(struct api *a, struct http_handler *ret);
+
+/* End all streams and refuse new ones with 503; other requests are still answered. */
+void api_stop(struct api *a);
+
+/* After the http server is gone, before flow_free().  Takes NULL; returns NULL.  Reads of
+ * the journal under way end on their own when the store is freed. */
+struct api *api_free(struct api *a);
+
+/* One line per row, "METHOD PATH ROLES BODY_MAX", for the test that compares with
+ * doc/openapi.yaml.  ROLES: "public" or names joined by ','. */
+void api_routes_print(FILE *out);
+
+#endif

@@ -1,0 +1,233 @@
+/* call.h - one request on its way through api/; private to this folder
+ *
+ * A call lives in the arena of its http_request: from head() until its answer was handed
+ * over, or gone().  Whoever keeps a call for later (a journal walk, a stream) sets
+ * `gone` and `arg`, and forgets the call when gone(arg) is called.
+ */
+#ifndef API_CALL_H
+#define API_CALL_H
+
+#include "api/api.h"
+
+#include "base/buf.h"
+
+struct api_call;
+struct stream;
+struct walk;
+struct origin;
+typedef void (*api_fn)(struct api_call *c);
+
+enum {
+	ROLE_PUBLIC = 0x100,            /* no token needed */
+	ROLE_ANY = ROLE_USER | ROLE_OPERATOR | ROLE_ADMIN | ROLE_SECURITY | ROLE_AUDITOR,
+
+	API_PARAMS_MAX = 1,             /* {…} in a path */
+	API_BODY_TASK = 1 << 20,        /* with its decision below STORE_BODY_MAX */
+	API_BODY_SMALL = 16 << 10,
+	API_OUT_MAX = 32 << 20,         /* an answer; the largest list is 10,000 pools of ~2 KB */
+	API_PAGE_MAX = 1000,            /* items of a list */
+	API_STREAMS_MAX = 1000,         /* on this node: each holds a connection and a queue */
+	API_TOKEN_STREAMS_MAX = 200,    /* of one token, so that one client cannot take them all */
+	API_WALKS_MAX = 256,            /* reads of the journal under way */
+	API_PAST_MAX = 400000,          /* tasks being rebuilt from it, ~120 MB */
+};
+
+struct api_route {
+	const char *method;
+	const char *path;               /* "/v1/tasks/{id}/cancel" */
+	unsigned roles;                 /* any of these, or ROLE_PUBLIC */
+	size_t body_max;                /* bytes; 0: a body is refused */
+	const char *query;              /* names that may be asked, separated by blanks */
+	api_fn fn;
+};
+
+extern const struct api_route api_routes[];     /* ends with a NULL method */
+
+/* Match a path against the rows.  Found: the row, *param written (in `a`).  NULL: *allow is
+ * NULL (no such path) or the methods that the path has, "GET, POST". */
+const struct api_route *route_find(const char *method, const char *path, struct arena *a,
+				   const char **param, const char **allow);
+
+struct api {
+	uv_loop_t *loop;
+	struct flow *flow;
+	const char *version;
+	int64_t started_ms;
+	bool stopping;
+
+	struct stream *streams;         /* stream.c */
+	unsigned nstreams;
+	struct timer *tick;
+	struct flow_watch *watch;       /* events.c: while an event stream is open */
+	unsigned nwatchers;
+
+	struct walk *walks;             /* walk.c */
+	unsigned nwalks, npast;
+	struct origin *origins;         /* origin.c */
+	size_t origins_bytes;
+};
+
+struct api_call {
+	struct api *api;
+	struct http_request *req;
+	const struct api_route *route;
+	struct token who;               /* a copy: tokens may change while we wait */
+	const char *param;              /* the {…} of the path */
+	json_t *body;                   /* of call_json() */
+	unsigned status;
+	const char *type;
+	struct buf out;
+	api_fn then;                    /* call_hold() */
+	void (*gone)(void *arg);
+	void *arg;
+};
+
+/* ---- query.c: strict parameters; 0, or 1 and the call is answered with 400 ---- */
+int query_check(struct api_call *c);            /* names, doubles, escapes */
+int query_i64(struct api_call *c, const char *name, int64_t min, int64_t max, int64_t *ret);
+int query_flag(struct api_call *c, const char *name, bool *ret);        /* 0 or 1 */
+const char *query_str(struct api_call *c, const char *name);    /* NULL: absent */
+
+/* ---- reply.c: every answer ends a call ---- */
+enum no {
+	NO_BAD_REQUEST, NO_UNAUTHORIZED, NO_FORBIDDEN, NO_NOT_FOUND, NO_METHOD, NO_CONFLICT,
+	NO_TOO_LARGE, NO_TYPE, NO_TOO_MANY, NO_UNAVAILABLE, NO_INTERNAL,
+};
+
+/* Once everything decided so far is durable: fn(c). */
+void call_hold(struct api_call *c, api_fn fn);
+
+/* Begin a JSON answer; write into the buffer, then send: it leaves when all is durable. */
+struct buf *reply_begin(struct api_call *c, unsigned status);
+void reply_send(struct api_call *c);
+void reply_send_now(struct api_call *c);                /* for what no crash can undo */
+void reply_json(struct api_call *c, unsigned status, json_t *json);     /* steals json */
+void reply_empty(struct api_call *c);                   /* 204 */
+
+/* Refuse at once, in both languages; `detail` says what in particular is wrong. */
+void reply_no(struct api_call *c, enum no no, const char *field, const char *detail,
+	      const char *hint);
+/* Whatever flow or a decoder answered: positive becomes a 4xx, negative a 500. */
+void reply_err(struct api_call *c, int r, const struct err *err);
+int call_json(struct api_call *c);              /* body -> c->body; 1: answered with 400 */
+void call_done(struct api_call *c);             /* give back what is not in the arena */
+
+/* ---- small writers (task_json.c) ---- */
+void put_json(struct buf *b, const json_t *json);
+void put_text(struct buf *b, const char *s);            /* a string, or null */
+void put_time(struct buf *b, int64_t ms);               /* RFC 3339, or null for 0 */
+void put_reason(struct buf *b, const char *code);       /* {"code","text","text_zh"}, or null */
+void put_end(struct buf *b, enum run_end e);            /* "exit" …, or null */
+void put_phase(struct buf *b, enum run_phase p);
+
+struct task_extra {
+	bool spec;                      /* write the spec too */
+	const uint32_t *by_state;       /* write the array member; TASK_STATE_COUNT counts */
+};
+void put_task(struct buf *b, const struct flow *f, const struct task *t,
+	      const struct task_extra *extra);
+
+/* ---- walk.c: one page of the journal, asynchronously ---- */
+struct walk {
+	struct walk *prev, *next;
+	struct api *api;                /* NULL: the api is gone */
+	/* 0: go on; 1: enough; negative: the journal is damaged. */
+	int (*row)(struct walk *w, const struct store_row *row);
+	/* Always called, once per page; may start the next page or free the walk's owner. */
+	void (*done)(struct walk *w, int r);
+	unsigned got, max;
+	uint64_t last;                  /* seq of the last row */
+	bool enough;
+};
+bool walk_room(const struct api *a);
+/* Set row and done before.  Row and done get the walk back. */
+void walk_page(struct walk *w, struct api *a, uint64_t subject, uint64_t task,
+	       uint64_t after_seq, unsigned max);
+static inline bool walk_more(const struct walk *w)
+{
+	return !w->enough && w->got == w->max;
+}
+
+/* ---- find.c: the task of {id}, from memory or, older ones, from the journal ---- */
+struct found {
+	const struct task *task;        /* valid for the call of fn only */
+	const uint32_t *by_state;       /* of the whole submission when it is an array and `all` */
+	bool past;                      /* rebuilt from the journal: it ended long ago */
+};
+typedef void (*found_fn)(struct api_call *c, const struct found *found);
+/* Not there, or not to be seen by this token: 404 and fn is not called. */
+void find_task(struct api_call *c, bool all, found_fn fn);
+int spec_from_journal(const struct api *a, const struct record *submit, struct task_spec **ret,
+		      struct err *err);
+
+/* ---- origin.c: whose is a submission, and how are its tasks called ---- */
+struct origin {
+	uint64_t sub;
+	char *tenant;
+	bool array;
+	uint32_t n, first, step;        /* indices first + i * step, or … */
+	uint32_t *indices;
+};
+const struct origin *origin_find(struct api *a, uint64_t sub);  /* valid until the loop turns */
+const struct origin *origin_put(struct api *a, uint64_t sub, const struct task_spec *spec);
+void origins_done(struct api *a);
+/* "12" or "12_3"; no == 0: the submission. */
+char *origin_id(const struct origin *o, uint64_t no, char out[TASK_ID_TEXT_MAX]);
+
+/* ---- stream.c: server-sent events ---- */
+struct stream {
+	struct stream *prev, *next;
+	struct api *api;
+	struct api_call *call;          /* NULL: over */
+	uint64_t ping_at;
+	uint32_t token;
+	unsigned busy;                  /* not to be freed now */
+	bool wants_rows;                /* events.c */
+	bool (*step)(struct stream *s);         /* from the tick; true: more to do at once; or NULL */
+	void (*free)(struct stream *s);
+};
+int stream_room(struct api_call *c);            /* 1: answered with 503 or 429 */
+/* The answer begins.  step, free and wants_rows are set before; `s` is freed by s->free. */
+void stream_open(struct api_call *c, struct stream *s);
+/* Look at stream_unsent() before much is sent: the server drops a stream at its limit. */
+void stream_send(struct stream *s, const char *event, uint64_t id, const char *data, size_t n);
+size_t stream_unsent(const struct stream *s);   /* bytes the client has not taken yet */
+void stream_end(struct stream *s);
+static inline void stream_enter(struct stream *s)
+{
+	s->busy++;
+}
+void stream_leave(struct stream *s);            /* may free it */
+void streams_end(struct api *a);
+
+/* ---- events.c ---- */
+void events_watch(struct api *a, int change);   /* +1, -1: streams that want rows */
+
+/* ---- the rows' functions ---- */
+void api_health(struct api_call *c);
+void api_ready(struct api_call *c);
+void api_node(struct api_call *c);
+void api_accelerators(struct api_call *c);
+void api_task_submit(struct api_call *c);
+void api_task_list(struct api_call *c);
+void api_task_get(struct api_call *c);
+void api_task_cancel(struct api_call *c);
+void api_task_runs(struct api_call *c);
+void api_task_decisions(struct api_call *c);
+void api_task_logs(struct api_call *c);
+void api_task_events(struct api_call *c);
+void api_events(struct api_call *c);
+void api_decide(struct api_call *c);
+void api_pool_list(struct api_call *c);
+void api_pool_get(struct api_call *c);
+void api_pool_drain(struct api_call *c);
+void api_pool_resume(struct api_call *c);
+void api_dataset_list(struct api_call *c);
+void api_dataset_get(struct api_call *c);
+void api_dataset_put(struct api_call *c);
+void api_dataset_remove(struct api_call *c);
+void api_token_list(struct api_call *c);
+void api_token_new(struct api_call *c);
+void api_token_revoke(struct api_call *c);
+
+#endif

@@ -1,0 +1,105 @@
+/* datasets.c - data that tasks may name; a tenant sees its own */
+
+#include "api/call.h"
+
+#include <string.h>
+
+/* The data set of that name if this token may see it. */
+static const struct dataset *visible(struct api_call *c, const char *name)
+{
+	const struct dataset *d = flow_dataset_find(c->api->flow, name);
+
+	return d && flow_may_see(&c->who, d->tenant) ? d : NULL;
+}
+
+void api_dataset_list(struct api_call *c)
+{
+	struct flow *f = c->api->flow;
+	const char *after = query_str(c, "after");
+	const char *last = NULL;
+	int64_t limit = API_PAGE_MAX, n = 0;
+	bool more = false, skip = after != NULL;
+	struct buf *b;
+
+	if (query_i64(c, "limit", 1, API_PAGE_MAX, &limit))
+		return;
+	if (after && !visible(c, after)) {
+		reply_no(c, NO_BAD_REQUEST, "after", "there is no such data set", NULL);
+		return;
+	}
+	b = reply_begin(c, 200);
+	buf_str(b, "{\"datasets\":[");
+	for (uint32_t i = 0; i < flow_ndatasets(f) && !more; i++) {
+		const struct dataset *d = flow_dataset_at(f, i);
+		json_t *doc;
+
+		if (!d)
+			continue;
+		if (skip || !flow_may_see(&c->who, d->tenant)) {
+			skip = skip && strcmp(d->name, after) != 0;
+			continue;
+		}
+		more = n == limit;
+		if (more)
+			break;
+		if (n++)
+			buf_str(b, ",");
+		doc = dataset_json(d);
+		put_json(b, doc);
+		json_decref(doc);
+		last = d->name;
+	}
+	buf_str(b, "],\"next\":");
+	put_text(b, more ? last : NULL);
+	buf_str(b, "}");
+	reply_send(c);
+}
+
+static void not_found(struct api_call *c)
+{
+	struct err err = { 0 };
+
+	err_set(&err, FLOW_E_NOT_FOUND, "there is no such data set, or it is not yours");
+	reply_err(c, FLOW_E_NOT_FOUND, &err);
+}
+
+void api_dataset_get(struct api_call *c)
+{
+	const struct dataset *d = visible(c, c->param);
+
+	if (d)
+		reply_json(c, 200, dataset_json(d));
+	else
+		not_found(c);
+}
+
+void api_dataset_put(struct api_call *c)
+{
+	const struct dataset *d = NULL;
+	struct err err = { 0 };
+	int r;
+
+	if (call_json(c))
+		return;
+	r = flow_dataset_put(c->api->flow, c->body, &c->who, &d, &err);
+	if (r)
+		reply_err(c, r, &err);
+	else
+		reply_json(c, 201, dataset_json(d));
+}
+
+void api_dataset_remove(struct api_call *c)
+{
+	struct err err = { 0 };
+	int r;
+
+	if (!visible(c, c->param)) {
+		not_found(c);
+		return;
+	}
+	r = flow_dataset_remove(c->api->flow, c->param, &c->who, &err);
+	if (r)
+		reply_err(c, r, &err);
+	else
+		reply_empty(c);
+}

@@ -1,0 +1,130 @@
+/* pools.c - pools as declared, as they are now, and as their engines enforce */
+
+#include "api/call.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static json_t *pool_view(struct flow *f, const struct pool *p)
+{
+	json_t *doc = pool_json(p, flow_catalogue(f));
+	json_t *enforced = flow_pool_describe(f, p);
+	int64_t error_s = 0;
+	uint64_t samples = 0;
+
+	history_wait_error(flow_history(f), p->name, &error_s, &samples);
+	json_object_set_new(doc, "enforced", enforced ? enforced : json_object());
+	json_object_set_new(doc, "forecast",
+			    json_pack("{s:I,s:I}", "wait_error_s", (json_int_t)error_s, "samples",
+				      (json_int_t)samples));
+	json_object_set_new(doc, "running", json_integer(p->nholds));
+	return doc;
+}
+
+/* Where a page begins: behind the pool named by after=. */
+static int read_page(struct api_call *c, uint32_t *ret_from, int64_t *ret_limit)
+{
+	const char *after = query_str(c, "after");
+	const struct pool *p;
+
+	*ret_limit = API_PAGE_MAX;
+	*ret_from = 0;
+	if (query_i64(c, "limit", 1, API_PAGE_MAX, ret_limit))
+		return 1;
+	if (!after)
+		return 0;
+	p = flow_pool_find(c->api->flow, after);
+	if (!p) {
+		reply_no(c, NO_BAD_REQUEST, "after", "there is no such pool", NULL);
+		return 1;
+	}
+	*ret_from = p->id + 1;
+	return 0;
+}
+
+void api_pool_list(struct api_call *c)
+{
+	struct flow *f = c->api->flow;
+	uint32_t from, i;
+	int64_t limit;
+	struct buf *b;
+
+	if (read_page(c, &from, &limit))
+		return;
+	b = reply_begin(c, 200);
+	buf_str(b, "{\"pools\":[");
+	for (i = from; i < flow_npools(f) && i - from < limit; i++) {
+		json_t *doc = pool_view(f, flow_pool(f, i));
+
+		if (i > from)
+			buf_str(b, ",");
+		put_json(b, doc);
+		json_decref(doc);
+	}
+	buf_str(b, "],\"next\":");
+	put_text(b, i > from && i < flow_npools(f) ? flow_pool(f, i - 1)->name : NULL);
+	buf_str(b, "}");
+	reply_send(c);
+}
+
+/* The pool of {name}, or NULL and answered. */
+static const struct pool *pool_of(struct api_call *c)
+{
+	const struct pool *p = flow_pool_find(c->api->flow, c->param);
+
+	if (!p)
+		reply_no(c, NO_NOT_FOUND, NULL, "there is no such pool",
+			 "GET /v1/pools lists them");
+	return p;
+}
+
+void api_pool_get(struct api_call *c)
+{
+	const struct pool *p = pool_of(c);
+
+	if (p)
+		reply_json(c, 200, pool_view(c->api->flow, p));
+}
+
+static void drain(struct api_call *c, bool on, const char *reason)
+{
+	struct flow *f = c->api->flow;
+	const struct pool *p = pool_of(c);
+	struct err err = { 0 };
+	int r;
+
+	if (!p)
+		return;
+	r = flow_pool_drain(f, p->name, on, reason, &c->who, &err);
+	if (r)
+		reply_err(c, r, &err);
+	else
+		reply_json(c, 200, pool_view(f, p));
+}
+
+void api_pool_drain(struct api_call *c)
+{
+	const char *reason = "";
+	struct err err = { 0 };
+	struct dec d;
+	int r;
+
+	if (c->req->has_body) {
+		if (call_json(c))
+			return;
+		dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
+		dec_str(&d, "reason", DEC_OPT, 0, 150, &reason);
+		r = dec_end(&d);
+		if (r) {
+			reply_err(c, r, &err);
+			return;
+		}
+	}
+	drain(c, true, reason);
+}
+
+void api_pool_resume(struct api_call *c)
+{
+	drain(c, false, "");
+}

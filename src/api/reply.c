@@ -1,0 +1,193 @@
+/* reply.c - answers: JSON once it is durable, and refusals in both languages */
+
+#include "api/call.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct no_row {
+	unsigned status;
+	const char *code, *en, *zh, *retry_after;
+} no_rows[] = {
+	[NO_BAD_REQUEST] = { 400, "bad_request", "the request is not valid", "请求无效", NULL },
+	[NO_UNAUTHORIZED] = { 401, "unauthorized", "a valid token is needed",
+			      "需要有效的令牌", NULL },
+	[NO_FORBIDDEN] = { 403, "forbidden", "this token may not do that",
+			   "该令牌无权执行此操作", NULL },
+	[NO_NOT_FOUND] = { 404, "not_found", "there is no such thing", "找不到所请求的对象", NULL },
+	[NO_METHOD] = { 405, "method_not_allowed", "this path does not know that method",
+			"该路径不支持此方法", NULL },
+	[NO_CONFLICT] = { 409, "conflict", "the present state does not allow it",
+			  "当前状态不允许此操作", NULL },
+	[NO_TYPE] = { 415, "unsupported_type", "the body must be application/json",
+		      "请求体必须是 application/json", NULL },
+	[NO_TOO_MANY] = { 429, "too_many", "a limit is reached; try again later",
+			  "已达上限，请稍后再试", "10" },
+	[NO_UNAVAILABLE] = { 503, "unavailable", "not possible at the moment; try again",
+			     "暂时无法处理，请稍后再试", "2" },
+	[NO_INTERNAL] = { 500, "internal", "something broke on our side; it is in the log",
+			  "服务内部出错，详情见日志", NULL },
+};
+
+void call_done(struct api_call *c)
+{
+	buf_done(&c->out);
+	json_decref(c->body);
+	c->body = NULL;
+}
+
+static void on_durable(void *arg)
+{
+	struct api_call *c = arg;
+
+	c->then(c);
+}
+
+void call_hold(struct api_call *c, api_fn fn)
+{
+	c->then = fn;
+	flow_when_durable(c->api->flow, on_durable, c);
+}
+
+struct buf *reply_begin(struct api_call *c, unsigned status)
+{
+	c->status = status;
+	c->type = "application/json";
+	buf_done(&c->out);
+	buf_init(&c->out, API_OUT_MAX);
+	return &c->out;
+}
+
+void reply_send_now(struct api_call *c)
+{
+	struct http_request *req = c->req;
+	struct buf out = c->out;
+
+	if (out.full) {
+		log_error("api", "%s %s: the answer is larger than %d bytes", req->method,
+			  req->path, API_OUT_MAX);
+		reply_no(c, NO_INTERNAL, NULL, "the answer is too large",
+			 "ask for fewer items with limit");
+		return;
+	}
+	/* The call dies with the request. */
+	c->out = (struct buf){ 0 };
+	call_done(c);
+	http_reply(req, c->status, c->type, out.data, out.len);
+	buf_done(&out);
+}
+
+void reply_send(struct api_call *c)
+{
+	call_hold(c, reply_send_now);
+}
+
+void reply_json(struct api_call *c, unsigned status, json_t *json)
+{
+	struct buf *b = reply_begin(c, status);
+
+	put_json(b, json);
+	json_decref(json);
+	reply_send(c);
+}
+
+void reply_empty(struct api_call *c)
+{
+	reply_begin(c, 204);
+	reply_send(c);
+}
+
+static void put_member(struct buf *b, const char *key, const char *value)
+{
+	buf_printf(b, ",\"%s\":", key);
+	put_text(b, value && *value ? value : NULL);
+}
+
+static void put_no(struct buf *b, const struct no_row *row, const char *field, const char *detail,
+		   const char *hint)
+{
+	buf_printf(b, "{\"code\":\"%s\"", row->code);
+	put_member(b, "message", row->en);
+	put_member(b, "message_zh", row->zh);
+	put_member(b, "detail", detail);
+	put_member(b, "hint", hint);
+	if (field && *field)
+		put_member(b, "field", field);
+	buf_str(b, "}");
+}
+
+static void no_begin(struct api_call *c, enum no no, const char *field, const char *detail,
+		     const char *hint)
+{
+	const struct no_row *row = &no_rows[no];
+
+	put_no(reply_begin(c, row->status), row, field, detail, hint);
+	if (row->retry_after)
+		http_reply_header(c->req, "Retry-After", row->retry_after);
+	if (no == NO_UNAUTHORIZED)
+		http_reply_header(c->req, "WWW-Authenticate", "Bearer");
+}
+
+void reply_no(struct api_call *c, enum no no, const char *field, const char *detail,
+	      const char *hint)
+{
+	no_begin(c, no, field, detail, hint);
+	reply_send_now(c);
+}
+
+static enum no no_of(int r)
+{
+	switch (r) {
+	case FLOW_E_INPUT:
+		return NO_BAD_REQUEST;
+	case FLOW_E_NOT_FOUND:
+		return NO_NOT_FOUND;
+	case FLOW_E_CONFLICT:
+		return NO_CONFLICT;
+	case FLOW_E_LIMIT:
+		return NO_TOO_MANY;
+	case FLOW_E_FORBIDDEN:
+		return NO_FORBIDDEN;
+	case FLOW_E_BUSY:
+		return NO_UNAVAILABLE;
+	default:
+		return NO_INTERNAL;
+	}
+}
+
+void reply_err(struct api_call *c, int r, const struct err *err)
+{
+	enum no no = no_of(r);
+
+	if (no == NO_INTERNAL) {
+		log_error("api", "%s %s: %s", c->req->method, c->req->path, err->text);
+		reply_no(c, no, NULL, NULL, NULL);
+		return;
+	}
+	no_begin(c, no, err->field, err->text, err->hint);
+	/* These two speak of what exists, so they wait like any answer; a store in trouble
+	 * must not hold back the words that say so. */
+	if (no == NO_NOT_FOUND || no == NO_CONFLICT)
+		reply_send(c);
+	else
+		reply_send_now(c);
+}
+
+int call_json(struct api_call *c)
+{
+	struct err err = { 0 };
+	int r;
+
+	if (!c->req->has_body) {
+		reply_no(c, NO_BAD_REQUEST, NULL, "a JSON body is needed", NULL);
+		return 1;
+	}
+	r = json_parse(c->req->body, c->req->body_len, &c->body, &err);
+	if (!r)
+		return 0;
+	reply_err(c, r, &err);
+	return 1;
+}

@@ -1,0 +1,105 @@
+/* routes.c - every endpoint, one row each; role, limits and query are columns */
+
+#include "api/call.h"
+
+#include <string.h>
+
+enum { WRITERS = ROLE_USER | ROLE_OPERATOR };
+
+const struct api_route api_routes[] = {
+	{ "GET", "/healthz", ROLE_PUBLIC, 0, "", api_health },
+	{ "GET", "/readyz", ROLE_PUBLIC, 0, "", api_ready },
+
+	{ "GET", "/v1/node", ROLE_ANY, 0, "", api_node },
+	{ "GET", "/v1/accelerators", ROLE_ANY, 0, "", api_accelerators },
+
+	{ "POST", "/v1/tasks", ROLE_USER, API_BODY_TASK, "", api_task_submit },
+	{ "GET", "/v1/tasks", ROLE_ANY, 0, "state name kind pool array tenant limit before",
+	  api_task_list },
+	{ "GET", "/v1/tasks/{id}", ROLE_ANY, 0, "", api_task_get },
+	{ "POST", "/v1/tasks/{id}/cancel", WRITERS, 0, "", api_task_cancel },
+	{ "GET", "/v1/tasks/{id}/runs", ROLE_ANY, 0, "", api_task_runs },
+	{ "GET", "/v1/tasks/{id}/decisions", ROLE_ANY, 0, "limit after", api_task_decisions },
+	{ "GET", "/v1/tasks/{id}/logs", ROLE_ANY, 0, "stream attempt offset limit follow",
+	  api_task_logs },
+	{ "GET", "/v1/tasks/{id}/events", ROLE_ANY, 0, "after", api_task_events },
+	{ "GET", "/v1/events", ROLE_ANY, 0, "after", api_events },
+	{ "POST", "/v1/decisions", WRITERS, API_BODY_TASK, "", api_decide },
+
+	{ "GET", "/v1/pools", ROLE_ANY, 0, "limit after", api_pool_list },
+	{ "GET", "/v1/pools/{name}", ROLE_ANY, 0, "", api_pool_get },
+	{ "POST", "/v1/pools/{name}/drain", ROLE_OPERATOR, API_BODY_SMALL, "", api_pool_drain },
+	{ "POST", "/v1/pools/{name}/resume", ROLE_OPERATOR, 0, "", api_pool_resume },
+
+	{ "GET", "/v1/datasets", ROLE_ANY, 0, "limit after", api_dataset_list },
+	{ "POST", "/v1/datasets", ROLE_USER | ROLE_SECURITY, API_BODY_SMALL, "",
+	  api_dataset_put },
+	{ "GET", "/v1/datasets/{name}", ROLE_ANY, 0, "", api_dataset_get },
+	{ "DELETE", "/v1/datasets/{name}", ROLE_USER | ROLE_SECURITY, 0, "",
+	  api_dataset_remove },
+
+	{ "GET", "/v1/tokens", ROLE_ADMIN | ROLE_AUDITOR, 0, "limit after", api_token_list },
+	{ "POST", "/v1/tokens", ROLE_ADMIN, API_BODY_SMALL, "", api_token_new },
+	{ "DELETE", "/v1/tokens/{id}", ROLE_ADMIN, 0, "", api_token_revoke },
+
+	{ NULL, NULL, 0, 0, NULL, NULL },
+};
+
+/* One part of a path: up to the next '/'.  Empty parts match nothing. */
+static bool match(const char *pattern, const char *path, const char **param, size_t *param_len)
+{
+	while (*pattern && *path) {
+		if (*pattern == '{') {
+			*param = path;
+			*param_len = strcspn(path, "/");
+			if (!*param_len)
+				return false;
+			path += *param_len;
+			pattern = strchr(pattern, '}') + 1;
+		} else if (*pattern++ != *path++) {
+			return false;
+		}
+	}
+	return !*pattern && !*path;
+}
+
+const struct api_route *route_find(const char *method, const char *path, struct arena *a,
+				   const char **param, const char **allow)
+{
+	*allow = NULL;
+	for (const struct api_route *r = api_routes; r->method; r++) {
+		const char *p = NULL;
+		size_t n = 0;
+
+		if (!match(r->path, path, &p, &n))
+			continue;
+		if (!strcmp(r->method, method)) {
+			*param = arena_strndup(a, p ? p : "", n);
+			return r;
+		}
+		*allow = *allow ? arena_printf(a, "%s, %s", *allow, r->method) : r->method;
+	}
+	return NULL;
+}
+
+void api_routes_print(FILE *out)
+{
+	static const struct { unsigned role; const char *name; } names[] = {
+		{ ROLE_USER, "user" }, { ROLE_OPERATOR, "operator" }, { ROLE_ADMIN, "admin" },
+		{ ROLE_SECURITY, "security" }, { ROLE_AUDITOR, "auditor" },
+		{ ROLE_PUBLIC, "public" },
+	};
+
+	for (const struct api_route *r = api_routes; r->method; r++) {
+		const char *comma = "";
+
+		fprintf(out, "%s %s ", r->method, r->path);
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			if (r->roles & names[i].role) {
+				fprintf(out, "%s%s", comma, names[i].name);
+				comma = ",";
+			}
+		}
+		fprintf(out, " %zu\n", r->body_max);
+	}
+}

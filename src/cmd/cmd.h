@@ -1,0 +1,61 @@
+/* cmd.h - the command line: verbs, options that all of them share, exit codes
+ *
+ * One file per verb.  A verb reads its options with opt.h, asks the daemon with remote.h
+ * and prints with out.h.  It returns one of the exit codes below; the man page lists them.
+ */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include <stdbool.h>
+
+enum {
+	CMD_OK = 0,
+	CMD_NO = 1,                     /* the task failed, the answer is no */
+	CMD_USAGE = 2,
+	CMD_REFUSED = 3,                /* no pool could ever take it */
+	CMD_NOT_FOUND = 4,
+	CMD_NOT_ALLOWED = 5,
+	CMD_UNREACHABLE = 6,            /* no daemon, or it is not ready */
+	CMD_CONFLICT = 7,               /* the state says no, or a limit */
+	CMD_INTERNAL = 8,
+	CMD_INTERRUPTED = 130,          /* by ^C while it watched */
+};
+
+struct cmd {
+	const char *name, *args;
+	const char *en, *zh;            /* one line of help; NULL: hidden */
+	int (*run)(int argc, char **argv);      /* argv[0] is the verb */
+};
+
+extern const struct cmd cmds[];         /* ended by a NULL name */
+
+/* Options before or after the verb. */
+struct cmd_global {
+	const char *server, *token_file;
+	bool json, no_color;
+};
+extern struct cmd_global cmd_global;
+
+/* All of it: locale, language, options, verb.  The result is the exit code. */
+int cmd_main(int argc, char **argv);
+
+/* Help of one verb for `-h`, from its row and its options. */
+struct opt;
+void cmd_help(const char *verb, const struct opt *opts);
+
+/* Written by main: the daemon, and the table of routes for tests (hidden). */
+int cmd_serve(int argc, char **argv);
+int cmd_routes(int argc, char **argv);
+
+int cmd_submit(int argc, char **argv);
+int cmd_ls(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_why(int argc, char **argv);
+int cmd_logs(int argc, char **argv);
+int cmd_cancel(int argc, char **argv);
+int cmd_pools(int argc, char **argv);
+int cmd_data(int argc, char **argv);
+int cmd_token(int argc, char **argv);
+int cmd_node(int argc, char **argv);
+
+#endif

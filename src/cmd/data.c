@@ -1,0 +1,138 @@
+/* data.c - `suanlu data`: the data sets that tasks name as inputs */
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "cmd/opt.h"
+#include "cmd/out.h"
+#include "cmd/remote.h"
+
+#include <string.h>
+
+enum { O_URL = 256, O_LEVEL, O_REGION, O_SIZE };
+
+static const struct opt opts[] = {
+	{ O_URL, "url", "URL", "add: where it is (file:///…, https://…)",
+	  "add：数据地址（file:///…、https://…）" },
+	{ O_LEVEL, "level", "LEVEL", "add: 1 to 4, important or core",
+	  "add：级别，1 到 4、important（重要）或 core（核心）" },
+	{ O_REGION, "region", "REGION", "add: where it lies, cn/50/500106",
+	  "add：所在区域，如 cn/50/500106" },
+	{ O_SIZE, "size", "SIZE", "add: how large, 512M or 20G", "add：大小，如 512M、20G" },
+	{ 0, NULL, NULL, NULL, NULL },
+};
+
+static const char *const keys[] = { "url", "level", "region" };
+
+static int option(json_t *doc, int key, const char *value)
+{
+	uint64_t mb;
+
+	if (key == O_SIZE) {
+		if (text_size_parse(value, &mb) != 0 || mb > INT64_MAX)
+			return opt_usage("data", tr("--size is like 512M or 20G, not \"%.40s\"",
+						    "--size 应形如 512M 或 20G，而不是 “%.40s”"), value);
+		json_object_set_new(doc, "size_mb", json_integer((json_int_t)mb));
+	} else if (key == O_LEVEL && value[0] >= '0' && value[0] <= '9' && !value[1]) {
+		json_object_set_new(doc, "level", json_integer(value[0] - '0'));
+	} else {
+		json_object_set_new(doc, keys[key - O_URL], json_string(value));
+	}
+	return 0;
+}
+
+static void show(const json_t *d)
+{
+	char text[OUT_TEXT_MAX];
+
+	out_pair_s(tr("name", "名称"), out_s(d, "name"));
+	out_pair(tr("level", "级别"), "%s", out_level(json_object_get(d, "level"), text));
+	out_pair_s(tr("region", "区域"), out_s(d, "region"));
+	out_pair_s(tr("address", "地址"), out_s(d, "url"));
+	out_pair(tr("size", "大小"), "%s", out_size_mb((uint64_t)out_i(d, "size_mb", 0), text));
+	out_pair_s(tr("tenant", "租户"), out_s(d, "tenant"));
+}
+
+static void list(const json_t *all)
+{
+	struct out_table *t = out_table_new();
+	char text[OUT_TEXT_MAX];
+	const json_t *d;
+	size_t i;
+
+	out_column(t, tr("NAME", "名称"), OUT_LEFT);
+	out_column(t, tr("LEVEL", "级别"), OUT_LEFT);
+	out_column(t, tr("REGION", "区域"), OUT_LEFT);
+	out_column(t, tr("SIZE", "大小"), OUT_RIGHT);
+	out_column(t, tr("TENANT", "租户"), OUT_LEFT);
+	out_column(t, tr("ADDRESS", "地址"), OUT_TRUNC);
+	json_array_foreach(all, i, d) {
+		out_row(t);
+		out_cell(t, out_s(d, "name"));
+		out_cell(t, out_level(json_object_get(d, "level"), text));
+		out_cell(t, out_s(d, "region"));
+		out_cell(t, out_size_mb((uint64_t)out_i(d, "size_mb", 0), text));
+		out_cell(t, out_s(d, "tenant"));
+		out_cell(t, out_s(d, "url"));
+	}
+	out_table_print(t);
+}
+
+static int run(struct remote *r, const struct opt_part *p, json_t *doc)
+{
+	_cleanup_(mem_freep) char *path = p->name ? remote_path("/v1/datasets/", p->name,
+								"") : NULL;
+	json_t *got = NULL;
+	int res;
+
+	if (!strcmp(p->part, "add")) {
+		json_object_set_new(doc, "name", json_string(p->name));
+		res = remote_ask(r, "POST", "/v1/datasets", doc, &got);
+	} else if (!strcmp(p->part, "rm")) {
+		res = remote_ask(r, "DELETE", path, NULL, &got);
+		if (res == 0 && !cmd_global.json)
+			out_safe(stdout, tr("%s is removed; tasks that have it go on\n",
+					    "%s 已删除；已在使用它的任务不受影响\n"), p->name);
+		json_decref(got);
+		return res;
+	} else {
+		res = remote_get(r, path ? path : "/v1/datasets", &got);
+	}
+	if (res == 0 && got && !p->name && json_array_size(json_object_get(got, "datasets")))
+		list(json_object_get(got, "datasets"));
+	else if (res == 0 && got && !p->name)
+		puts(tr("there are no data sets (suanlu data add NAME --url … --level …)",
+			"还没有数据集（suanlu data add 名称 --url … --level …）"));
+	else if (res == 0 && got)
+		show(got);
+	json_decref(got);
+	return res;
+}
+
+int cmd_data(int argc, char **argv)
+{
+	struct opt_scan s = { .verb = "data", .opts = opts, .argc = argc, .argv = argv };
+	_cleanup_(remote_freep) struct remote *r = NULL;
+	json_t *doc = json_object();
+	struct opt_part p;
+	int key, res = 0;
+
+	while ((key = opt_next(&s)) >= 0 && res == 0)
+		res = option(doc, key, s.value);
+	if (res == 0 && key != OPT_END)
+		res = key == OPT_HELP ? -1 : CMD_USAGE;
+	if (res == 0)
+		res = opt_part(&s, "ls", "show|add|rm", &p);
+	if (res == 0 && !p.name && strcmp(p.part, "ls"))
+		res = opt_usage("data", tr("there is no \"data %.40s\"", "没有 “data %.40s”"),
+				p.part);
+	if (res == 0 && json_object_size(doc) && strcmp(p.part, "add"))
+		res = opt_usage("data", "%s", tr("these options go with `data add`",
+						 "这些选项只用于 `data add`"));
+	if (res == 0)
+		res = remote_new(&r);
+	if (res == 0)
+		res = run(r, &p, doc);
+	json_decref(doc);
+	return res < 0 ? CMD_OK : res;
+}

@@ -1,0 +1,328 @@
+/* pools.c - `suanlu pools`: what there is, what is free, what it costs; drain and resume */
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "cmd/opt.h"
+#include "cmd/out.h"
+#include "cmd/remote.h"
+
+#include <string.h>
+
+enum { O_REASON = 256 };
+
+static const struct opt opts[] = {
+	{ O_REASON, "reason", "TEXT", "drain: why, for everybody to read", "drain：排空原因，所有人可见" },
+	{ 0, NULL, NULL, NULL, NULL },
+};
+
+static const char *tier(const json_t *p)
+{
+	const char *s = out_s(p, "tier");
+
+	return s && !strcmp(s, "edge") ? tr("edge", "边缘") :
+	       s && !strcmp(s, "centre") ? tr("centre", "中心") : s ? s : "-";
+}
+
+static const char *state(const json_t *p, enum out_style *ret)
+{
+	const json_t *s = json_object_get(p, "state");
+
+	*ret = OUT_RED;
+	if (json_is_true(json_object_get(s, "down")))
+		return tr("down", "不可用");
+	*ret = OUT_YELLOW;
+	if (json_is_true(json_object_get(s, "drained")))
+		return tr("drained", "已排空");
+	*ret = OUT_GREEN;
+	return tr("up", "正常");
+}
+
+/* "12.5/16" */
+static void of(struct out_table *t, const json_t *s, const char *free, const char *all)
+{
+	if (out_i(s, all, 0))
+		out_cell_f(t, "%g/%g", out_f(s, free), out_f(s, all));
+	else
+		out_cell(t, NULL);
+}
+
+/* A constant, or the range of a day. */
+static void carbon(const json_t *p, char out[OUT_TEXT_MAX])
+{
+	const json_t *c = json_object_get(p, "carbon_g_kwh"), *v;
+	json_int_t low = 0, high = 0;
+	size_t i;
+
+	json_array_foreach(c, i, v) {
+		json_int_t g = json_integer_value(v);
+
+		low = !i || g < low ? g : low;
+		high = g > high ? g : high;
+	}
+	if (json_array_size(c))
+		snprintf(out, OUT_TEXT_MAX, "%lld–%lld", (long long)low, (long long)high);
+	else
+		snprintf(out, OUT_TEXT_MAX, "%lld", (long long)json_integer_value(c));
+}
+
+/* How far off the forecasts of the wait were, on average. */
+static const char *error_of(const json_t *p, char out[OUT_TEXT_MAX])
+{
+	const json_t *f = json_object_get(p, "forecast");
+
+	return out_i(f, "samples", 0) ? out_seconds(out_i(f, "wait_error_s", 0), out) : NULL;
+}
+
+static void price(struct out_table *t, const json_t *p, const char *key)
+{
+	const char *s = out_s(json_object_get(p, "price"), key);
+
+	if (s)
+		out_cell_f(t, "¥%s", s);
+	else
+		out_cell(t, NULL);
+}
+
+static struct out_table *table(void)
+{
+	struct out_table *t = out_table_new();
+
+	out_column(t, tr("POOL", "资源池"), OUT_LEFT);
+	out_column(t, tr("TIER", "层级"), OUT_LEFT);
+	out_column(t, tr("REGION", "区域"), OUT_TRUNC);
+	out_column(t, tr("CLEARANCE", "安全等级"), OUT_LEFT);
+	out_column(t, tr("ENGINE", "引擎"), OUT_LEFT);
+	out_column(t, tr("STATE", "状态"), OUT_LEFT);
+	out_column(t, tr("CPU FREE", "空闲 CPU"), OUT_RIGHT);
+	out_column(t, tr("ACC FREE", "空闲加速卡"), OUT_RIGHT);
+	out_column(t, tr("RUNNING", "运行中"), OUT_RIGHT);
+	out_column(t, tr("¥/CPU·H", "元/CPU·时"), OUT_RIGHT);
+	out_column(t, tr("¥/ACC·H", "元/卡·时"), OUT_RIGHT);
+	out_column(t, "PUE", OUT_RIGHT);
+	out_column(t, tr("gCO₂/kWh", "gCO₂/kWh"), OUT_RIGHT);
+	out_column(t, tr("WAIT ERR", "等待误差"), OUT_RIGHT);
+	return t;
+}
+
+static void list(const json_t *all)
+{
+	struct out_table *t = table();
+	char text[OUT_TEXT_MAX];
+	enum out_style style;
+	const json_t *p;
+	size_t i;
+
+	json_array_foreach(all, i, p) {
+		const json_t *s = json_object_get(p, "state");
+		const char *word = state(p, &style);
+
+		out_row(t);
+		out_cell(t, out_s(p, "name"));
+		out_cell(t, tier(p));
+		out_cell(t, out_s(p, "region"));
+		out_cell(t, out_level(json_object_get(p, "clearance"), text));
+		out_cell(t, out_s(p, "engine"));
+		out_cell_style(t, word, style);
+		of(t, s, "cpus_free", "cpus");
+		of(t, s, "accelerators_free", "accelerators");
+		out_cell_f(t, "%lld", (long long)out_i(p, "running", out_i(s, "runs", 0)));
+		price(t, p, "cpu_hour");
+		price(t, p, "accelerator_hour");
+		out_cell_f(t, "%.2f", out_f(p, "pue"));
+		carbon(p, text);
+		out_cell(t, text);
+		out_cell(t, error_of(p, text));
+	}
+	out_table_print(t);
+}
+
+/* ---- one pool ---- */
+
+static void enforced(const json_t *e)
+{
+	const char *key;
+	const json_t *v;
+
+	if (!json_object_size(e))
+		return;
+	puts(tr("enforced here:", "本池的限制手段："));
+	json_object_foreach((json_t *)e, key, v) {
+		_cleanup_(mem_freep) char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+		char label[40];
+
+		snprintf(label, sizeof(label), "  %.30s", key);
+		out_pair(label, "%s", json_is_string(v) ? json_string_value(v) : text ? text : "?");
+	}
+}
+
+static void groups(const json_t *p)
+{
+	const json_t *g, *a;
+	char text[OUT_TEXT_MAX];
+	size_t i;
+
+	json_array_foreach(json_object_get(p, "groups"), i, g) {
+		a = json_object_get(g, "accelerators");
+		out_pair(i ? "" : tr("nodes", "节点"), tr("%lld × %g cpu, %s", "%lld × %g CPU，%s"),
+			 (long long)out_i(g, "count", 0), out_f(g, "cpus"),
+			 out_size_mb((uint64_t)out_i(g, "memory_mb", 0), text));
+		if (a)
+			out_pair("", tr("  with %lld × %s each", "  每节点 %lld × %s"),
+				 (long long)out_i(a, "count", 0), out_s(a, "model") ? out_s(a,
+					 "model") : "?");
+	}
+}
+
+static void links(const json_t *p)
+{
+	const json_t *l;
+	size_t i;
+
+	json_array_foreach(json_object_get(p, "links"), i, l)
+		out_pair(i ? "" : tr("links", "链路"), "%s: %lld ms, %lld Mbit/s",
+			 out_s(l, "region") ? out_s(l, "region") : "?",
+			 (long long)out_i(l, "latency_ms", 0), (long long)out_i(l, "mbps", 0));
+}
+
+static void free_now(const json_t *s)
+{
+	char a[OUT_TEXT_MAX], b[OUT_TEXT_MAX];
+
+	out_pair(tr("free", "空闲"), tr("%g of %g cpus, %s of %s", "CPU %g / %g，内存 %s / %s"),
+		 out_f(s, "cpus_free"), out_f(s, "cpus"),
+		 out_size_mb((uint64_t)out_i(s, "memory_free_mb", 0), a),
+		 out_size_mb((uint64_t)out_i(s, "memory_mb", 0), b));
+	if (out_i(s, "accelerators", 0))
+		out_pair("", tr("%lld of %lld accelerators", "加速卡 %lld / %lld"),
+			 (long long)out_i(s, "accelerators_free", 0), (long long)out_i(s,
+				 "accelerators", 0));
+	if (out_i(s, "nodes_down", 0))
+		out_pair("", tr("%lld nodes are down", "%lld 个节点不可用"), (long long)out_i(s,
+			"nodes_down", 0));
+}
+
+static void money(const json_t *p)
+{
+	const json_t *price_of = json_object_get(p, "price");
+	char text[OUT_TEXT_MAX];
+
+	carbon(p, text);
+	out_pair(tr("price", "价格"), tr("¥%s per cpu-hour, ¥%s per accelerator-hour",
+					 "每 CPU·时 ¥%s，每卡·时 ¥%s"),
+		 out_s(price_of, "cpu_hour") ? out_s(price_of, "cpu_hour") : "?",
+		 out_s(price_of, "accelerator_hour") ? out_s(price_of, "accelerator_hour") : "?");
+	out_pair(tr("energy", "能源"), tr("PUE %.2f, %s g of CO₂ per kWh, %.0f %% green",
+					  "PUE %.2f，每千瓦时 %s 克二氧化碳，绿电 %.0f%%"),
+		 out_f(p, "pue"), text, out_f(p, "green_share") * 100);
+}
+
+static void show(const json_t *p)
+{
+	const json_t *s = json_object_get(p, "state"), *f = json_object_get(p, "forecast");
+	enum out_style style;
+	const char *word = state(p, &style);
+	char text[OUT_TEXT_MAX];
+
+	out_pair_s(tr("pool", "资源池"), out_s(p, "name"));
+	out_pair_s(tr("title", "名称"), out_tr(p, "title"));
+	out_pair(tr("state", "状态"), "%s%s%s", word, out_s(s, "why") ? ": " : "",
+		 out_s(s, "why") ? out_s(s, "why") : "");
+	out_pair(tr("tier", "层级"), "%s", tier(p));
+	out_pair_s(tr("region", "区域"), out_s(p, "region"));
+	out_pair_s(tr("owner", "所有者"), out_s(p, "owner"));
+	out_pair_s(tr("engine", "引擎"), out_s(p, "engine"));
+	out_pair(tr("clearance", "安全等级"), "%s", out_level(json_object_get(p, "clearance"), text));
+	groups(p);
+	free_now(s);
+	out_pair(tr("tasks", "任务"), tr("%lld running, %lld waiting for it", "运行中 %lld，等待该池 %lld"),
+		 (long long)out_i(p, "running", 0), (long long)out_i(p, "waiting", 0));
+	money(p);
+	links(p);
+	out_pair_s(tr("longest run", "最长运行"), out_s(p, "walltime_max"));
+	if (error_of(p, text))
+		out_pair(tr("forecasts", "预测"),
+			 tr("the wait was off by %s on average, over %lld runs",
+						   "等待时间平均误差 %s（%lld 次运行）"),
+			 text, (long long)out_i(f, "samples", 0));
+	if (out_s(s, "seen"))
+		out_pair(tr("last heard", "最近上报"), "%s", out_time(out_s(s, "seen"), text));
+	enforced(json_object_get(p, "enforced"));
+}
+
+/* ---- the verb ---- */
+
+static int change(struct remote *r, const struct opt_part *p, const char *reason)
+{
+	bool drain = !strcmp(p->part, "drain");
+	_cleanup_(mem_freep) char *path = remote_path("/v1/pools/", p->name,
+						      drain ? "/drain" : "/resume");
+	json_t *body = drain ? json_pack("{s:s}", "reason", reason) : NULL, *got = NULL;
+	int res;
+
+	if (drain && !body)
+		return opt_usage("pools", "%s", tr("the reason is not valid UTF-8",
+						   "排空原因不是有效的 UTF-8"));
+	res = remote_ask(r, "POST", path, body, &got);
+	json_decref(body);
+	if (res == 0 && got && drain)
+		out_safe(stdout, tr("%s is drained: what runs there ends, nothing new begins\n",
+				    "%s 已排空：运行中的任务继续至结束，不再接收新任务\n"), p->name);
+	else if (res == 0 && got)
+		out_safe(stdout, tr("%s takes work again\n", "%s 恢复接收任务\n"), p->name);
+	json_decref(got);
+	return res;
+}
+
+static int run(struct remote *r, const struct opt_part *p, const char *reason)
+{
+	_cleanup_(mem_freep) char *path = p->name ? remote_path("/v1/pools/", p->name, "") : NULL;
+	json_t *got;
+	int res;
+
+	if (!strcmp(p->part, "drain") || !strcmp(p->part, "resume"))
+		return change(r, p, reason);
+	res = remote_get(r, path ? path : "/v1/pools", &got);
+	if (res == 0 && got && p->name)
+		show(got);
+	else if (res == 0 && got)
+		list(json_object_get(got, "pools"));
+	json_decref(got);
+	return res;
+}
+
+static int check(const struct opt_part *p, const char *reason)
+{
+	bool drain = !strcmp(p->part, "drain");
+
+	if (!p->name && strcmp(p->part, "ls"))
+		return opt_usage("pools", tr("there is no \"pools %.40s\"", "没有 “pools %.40s”"),
+				 p->part);
+	if (drain && !(reason && *reason))
+		return opt_usage("pools", "%s", tr("`pools drain` wants --reason: people will ask",
+						   "`pools drain` 需要 --reason 说明原因"));
+	if (reason && !drain)
+		return opt_usage("pools", "%s", tr("--reason goes with `pools drain`",
+						   "--reason 只用于 `pools drain`"));
+	return 0;
+}
+
+int cmd_pools(int argc, char **argv)
+{
+	struct opt_scan s = { .verb = "pools", .opts = opts, .argc = argc, .argv = argv };
+	_cleanup_(remote_freep) struct remote *r = NULL;
+	const char *reason = NULL;
+	struct opt_part p;
+	int key, res;
+
+	while ((key = opt_next(&s)) >= 0)
+		reason = s.value;
+	if (key != OPT_END)
+		return key == OPT_HELP ? CMD_OK : CMD_USAGE;
+	res = opt_part(&s, "ls", "show|drain|resume", &p);
+	if (res == 0)
+		res = check(&p, reason);
+	if (res == 0)
+		res = remote_new(&r);
+	return res == 0 ? run(r, &p, reason) : res;
+}

@@ -1,0 +1,16 @@
+/* words.h - reason codes in the reader's language
+ *
+ * The API's sentences are about a pool and a rule; these are about the task.
+ */
+#ifndef CMD_WORDS_H
+#define CMD_WORDS_H
+
+#include <jansson.h>
+
+const char *words_rule(const char *code);       /* a few words for a table; the code when unknown */
+const char *words_reason(const char *code);     /* a sentence; the code when unknown */
+
+/* Why a task waits, was refused or failed; NULL when there is nothing to say. */
+const char *words_task(const json_t *task);
+
+#endif
