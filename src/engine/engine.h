@@ -1,0 +1,112 @@
+/* engine.h - what an engine can be asked to do, and what it reports
+ *
+ * An engine acts; it never decides.  One instance serves one pool.  Calls come on the
+ * loop thread, do not block, and are answered later by an event.  A run id is the same
+ * run everywhere: asking twice is harmless, because a restart asks again.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "domain/pool.h"
+#include "domain/task.h"
+
+#include <uv.h>
+
+struct engine;
+
+enum {
+	ENGINE_E_FULL = 1,      /* no room now; nothing was started */
+	ENGINE_E_GONE,          /* this run is not known to the engine */
+	RUN_ID_MAX = 64,        /* "<node>-<task>-<attempt>": [a-z0-9-] */
+};
+
+/* Owned by flow, valid for the call only. */
+struct run_spec {
+	const char *run_id;
+	const struct task_spec *spec;
+	uint64_t task;
+	uint32_t index, attempt;
+	const struct placement *place;
+	const struct pool *pool;
+	uint32_t ninputs;               /* of spec->ninputs, datasets resolved to urls */
+	const char *const *input_urls;
+	const char *const *read_roots;  /* NULL-terminated: file: inputs must lie below one of them */
+	const char *const *write_roots;
+};
+
+enum engine_event_kind {
+	ENGINE_EV_ACCEPTED = 1, /* the engine has queued it */
+	ENGINE_EV_STARTED,
+	ENGINE_EV_ENDED,
+	ENGINE_EV_LOST,         /* it vanished: it is over, and nobody knows how */
+	ENGINE_EV_POOL,         /* news of the pool: `up` and `text` */
+};
+
+struct engine_event {
+	enum engine_event_kind kind;
+	const char *run_id;
+	int64_t at_ms;                  /* when it happened, 0: now */
+	int exit_code;                  /* ENDED, END_EXIT; 128 + n for a signal */
+	enum run_end end;
+	enum run_phase phase;
+	struct usage usage;
+	bool up;
+	const char *text;               /* words for people, or NULL */
+};
+
+struct engine_host {
+	void *arg;
+	void (*event)(void *arg, const struct pool *p, const struct engine_event *ev);
+};
+
+struct engine_ops {
+	const char *name;       /* as written in the configuration file */
+	bool in_process;        /* lives as long as we do: its news is never stale */
+
+	/* Make an instance.  `options` is the pool's own section.  `dir`: a directory for its
+	 * files, below the daemon's.  May block (start-up only). */
+	int (*open)(uv_loop_t *loop, const struct pool *p, const json_t *options, const char *dir,
+		    const struct engine_host *host, struct engine **ret, struct err *err);
+
+	/* Begin a run.  0: accepted; STARTED, then ENDED or LOST, will come (ENDED may come
+	 * without STARTED).  For a run id it already has: 0, and its events are repeated. */
+	int (*start)(struct engine *e, const struct run_spec *spec, struct err *err);
+
+	/* Find a run after a restart.  0: known; its events are (re)posted.  ENGINE_E_GONE: the
+	 * engine has never started it, so it is safe to start it. */
+	int (*adopt)(struct engine *e, const char *run_id, struct err *err);
+
+	/* Ask for the end within grace_ms; ENDED (RUN_END_STOPPED) will come. */
+	int (*stop)(struct engine *e, const char *run_id, unsigned grace_ms, struct err *err);
+
+	/* The end is in the journal: the engine may forget the run and, later, its files. */
+	void (*settle)(struct engine *e, const char *run_id);
+
+	/* Read a log from `offset` (stream 1 stdout, 2 stderr): bytes put into `out`, at most
+	 * out->max; *ret_size is the size so far.  ENGINE_E_GONE: no such log.  Blocks for
+	 * one local read at most. */
+	int (*log)(struct engine *e, const char *run_id, int stream, uint64_t offset,
+		   struct buf *out, uint64_t *ret_size, struct err *err);
+
+	/* What is enforced and how, e.g. {"cpu":"cgroup v1","memory":…,"pids":…} (new reference). */
+	json_t *(*describe)(const struct engine *e);
+
+	/* Let go of everything; runs go on.  NULL back. */
+	struct engine *(*free)(struct engine *e);
+};
+
+/* An implementation puts this first in its own struct. */
+struct engine {
+	const struct engine_ops *ops;
+};
+
+extern const struct engine_ops engine_local;
+extern const struct engine_ops engine_fake;
+
+/* NULL-terminated table of all of them. */
+extern const struct engine_ops *const engines[];
+const struct engine_ops *engine_find(const char *name);
+
+#endif

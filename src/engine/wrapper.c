@@ -1,0 +1,482 @@
+/* wrapper.c - the script that a run executes: fetch inputs, run, store outputs */
+
+#include "engine/wrapper.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN_MAX = 300 };               /* of a url in a message */
+
+/* One input or output, made ready. */
+struct item {
+	const char *noun, *verb;        /* "input", "fetched" */
+	uint32_t no, of;
+	char *url, *path;               /* with the index in place */
+};
+
+/* TERM must not end the shell while the command still has its grace, so it is only noted.
+ * $real ends in x within the substitution, because $( ) eats newlines at the end. */
+static const char helpers[] =
+	"suanlu_stop=\n"
+	"trap 'suanlu_stop=1' TERM\n"
+	"suanlu_phase() {\n"
+	"	[ -z \"$suanlu_stop\" ] || exit 143\n"
+	"	echo \"$1\" >../phase\n"
+	"}\n"
+	"suanlu_fail() {\n"
+	"	printf 'suanlu: %s\\n' \"$(printf '%s' \"$1\" | tr '\\n' ' ')\" >&2\n"
+	"	exit 1\n"
+	"}\n"
+	"suanlu_real() {\n"
+	"	real=$(realpath -e -- \"$1\" 2>/dev/null && echo x) || return 1\n"
+	"	real=${real%?x}\n"
+	"}\n"
+	"suanlu_below() {\n"
+	"	at=$1; shift\n"
+	"	for root; do\n"
+	"		suanlu_real \"$root\" || continue\n"
+	"		case $at/ in \"${real%/}\"/*) return 0 ;; esac\n"
+	"	done\n"
+	"	return 1\n"
+	"}\n"
+	"suanlu_parent() {\n"
+	"	why=$(mkdir -p -- \"${1%/*}\" 2>&1) || suanlu_fail \"$what: $why\"\n"
+	"}\n"
+	"suanlu_curl() {\n"
+	"	conf=$1; shift\n"
+	"	why=$(printf '%s\\n' \"$conf\" | curl -q -K - --globoff --silent --show-error \\\n"
+	"		--fail --proto =http,https --retry 0 --connect-timeout 30 \"$@\" 2>&1)\n"
+	"	code=$?\n"
+	"	[ $code = 0 ] || suanlu_fail \"$what: curl ended with $code: ${why#curl: }\"\n"
+	"}\n";
+
+static const char helpers_in[] =
+	"suanlu_in_file() {\n"
+	"	what=$1 src=$2 dest=$3; shift 3\n"
+	"	suanlu_real \"$src\" || suanlu_fail \"$what: no such file, or it cannot be read\"\n"
+	"	src=$real\n"
+	"	suanlu_below \"$src\" \"$@\" ||\n"
+	"		suanlu_fail \"$what: not below a directory this pool may read\"\n"
+	"	[ -f \"$src\" ] || [ -d \"$src\" ] ||\n"
+	"		suanlu_fail \"$what: neither a file nor a directory\"\n"
+	"	suanlu_parent \"$dest\"\n"
+	"	why=$(cp -RPT -- \"$src\" \"$dest\" 2>&1) || suanlu_fail \"$what: $why\"\n"
+	"}\n"
+	"suanlu_in_http() {\n"
+	"	what=$1; suanlu_parent \"$3\"\n"
+	"	suanlu_curl \"$2\" --location --max-redirs 5 --proto-redir =http,https \\\n"
+	"		--max-time \"$4\" -o \"$3\"\n"
+	"}\n";
+
+/* A directory that is to be made may not be looked at before it exists, so its deepest
+ * ancestor that does is checked first, and itself once it is there. */
+static const char helpers_out[] =
+	"suanlu_made() {\n"
+	"	[ -e \"$1\" ] || suanlu_fail \"$what: the command did not make ${1#./}\"\n"
+	"}\n"
+	"suanlu_out_file() {\n"
+	"	what=$1 src=$2 dir=$3 name=$4 tmp=$5; shift 5\n"
+	"	suanlu_made \"$src\"\n"
+	"	up=$dir\n"
+	"	until [ -d \"$up\" ]; do up=${up%/*}; [ -n \"$up\" ] || up=/; done\n"
+	"	{ suanlu_real \"$up\" && suanlu_below \"$real\" \"$@\"; } ||\n"
+	"		suanlu_fail \"$what: not below a directory this pool may write\"\n"
+	"	why=$(mkdir -p -- \"$dir\" 2>&1) || suanlu_fail \"$what: $why\"\n"
+	"	{ suanlu_real \"$dir\" && to=$real && suanlu_below \"$to\" \"$@\"; } ||\n"
+	"		suanlu_fail \"$what: not below a directory this pool may write\"\n"
+	"	why=$({ rm -rf -- \"$to/$tmp\" && cp -RHT -- \"$src\" \"$to/$tmp\" &&\n"
+	"		sync -- \"$to/$tmp\" && mv -fT -- \"$to/$tmp\" \"$to/$name\"; } 2>&1) || {\n"
+	"		rm -rf -- \"$to/$tmp\"\n"
+	"		suanlu_fail \"$what: $why\"\n"
+	"	}\n"
+	"}\n"
+	"suanlu_out_http() {\n"
+	"	what=$1; suanlu_made \"$3\"\n"
+	"	[ -f \"$3\" ] || suanlu_fail \"$what: only a file can be sent by http\"\n"
+	"	suanlu_curl \"$2\" --max-time \"$4\" -o /dev/null -T \"$3\"\n"
+	"}\n";
+
+void sh_quote(struct buf *b, const char *s)
+{
+	const char *q;
+
+	buf_add(b, "'", 1);
+	while ((q = strchr(s, '\''))) {
+		buf_add(b, s, (size_t)(q - s));
+		buf_str(b, "'\\''");
+		s = q + 1;
+	}
+	buf_str(b, s);
+	buf_add(b, "'", 1);
+}
+
+static void word(struct buf *b, const char *s)
+{
+	buf_add(b, " ", 1);
+	sh_quote(b, s);
+}
+
+static void word_list(struct buf *b, const char *const *list)
+{
+	for (; list && *list; list++)
+		word(b, *list);
+}
+
+/* ---- urls and paths ---- */
+
+/* A copy with every {index} replaced; of an array element only. */
+static char *put_index(const struct run_spec *r, const char *s)
+{
+	static const char mark[] = "{index}";
+	struct buf b;
+	char *copy;
+	const char *p;
+
+	buf_init(&b, WRAPPER_MAX);
+	while (r->spec->array && (p = strstr(s, mark))) {
+		buf_add(&b, s, (size_t)(p - s));
+		buf_printf(&b, "%" PRIu32, r->index);
+		s = p + sizeof(mark) - 1;
+	}
+	buf_str(&b, s);
+	copy = mem_strdup(b.data);
+	buf_done(&b);
+	return copy;
+}
+
+/* The url for people: no query, which may hold a signature; no name and password; no
+ * character that could forge a line. */
+static void shown_url(const char *url, char out[SHOWN_MAX])
+{
+	const char *p = strstr(url, "://"), *at;
+	size_t n = 0, host;
+
+	if (p) {
+		p += 3;
+		host = strcspn(p, "/?#");
+		at = memrchr(p, '@', host);
+		for (const char *q = url; q < p; q++)
+			out[n++] = *q;
+		p = at ? at + 1 : p;
+	} else {
+		p = url;
+	}
+	for (; *p && *p != '?' && *p != '#' && n < SHOWN_MAX - 1; p++)
+		out[n++] = (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p;
+	out[n] = '\0';
+}
+
+/* Relative, and it stays where it is. */
+static bool path_ok(const char *p)
+{
+	if (!*p || *p == '/')
+		return false;
+	while (*p) {
+		size_t n = strcspn(p, "/");
+
+		if (n == 2 && memcmp(p, "..", 2) == 0)
+			return false;
+		p += n;
+		p += strspn(p, "/");
+	}
+	return p[-1] != '/';
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The path of a file: url, decoded in place, or NULL and `*why`. */
+static char *file_path(char *url, const char **why)
+{
+	char *p = url + strlen("file:"), *in, *out;
+
+	if (strncmp(p, "//localhost/", 12) == 0)
+		p += 11;
+	else if (strncmp(p, "///", 3) == 0)
+		p += 2;
+	*why = "a file url has the form file:///path";
+	if (p[0] != '/' || p[1] == '/')
+		return NULL;
+	*why = "write %3F and %23 for ? and # in a file url";
+	if (strpbrk(p, "?#"))
+		return NULL;
+	*why = "a % in a file url needs two hexadecimal digits, not 00";
+	for (in = out = p; *in; out++) {
+		int hi = 0, lo = 0;
+
+		if (*in != '%') {
+			*out = *in++;
+			continue;
+		}
+		hi = hex(in[1]);
+		lo = hi < 0 ? -1 : hex(in[2]);
+		if (lo < 0 || (hi | lo) == 0)
+			return NULL;
+		*out = (char)(hi << 4 | lo);
+		in += 3;
+	}
+	*out = '\0';
+	return p;
+}
+
+static bool is_http(const char *url)
+{
+	return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+/* The url goes to curl as a line of configuration on its standard input: on the command
+ * line every user of the machine could read a signed url.  NULL: it cannot be a url. */
+static char *curl_config(const char *url)
+{
+	struct buf b;
+	char *copy = NULL;
+
+	buf_init(&b, WRAPPER_MAX);
+	buf_str(&b, "url = \"");
+	for (; *url && (unsigned char)*url > 0x20 && *url != 0x7f; url++) {
+		if (*url == '"' || *url == '\\')
+			buf_add(&b, "\\", 1);
+		buf_add(&b, url, 1);
+	}
+	buf_add(&b, "\"", 1);
+	if (!*url)
+		copy = mem_strdup(b.data);
+	buf_done(&b);
+	return copy;
+}
+
+/* ---- one line for each input and output ---- */
+
+static void what(struct buf *b, const struct item *it, const char *why)
+{
+	char shown[SHOWN_MAX];
+	struct buf text;
+
+	shown_url(it->url, shown);
+	buf_init(&text, 2 * SHOWN_MAX + 200);
+	buf_printf(&text, "%s %" PRIu32 " of %" PRIu32 " could not be %s: %s%s%s", it->noun,
+		   it->no, it->of, it->verb, shown, *why ? ": " : "", why);
+	word(b, text.data);
+	buf_done(&text);
+}
+
+static void fail(struct buf *b, const struct item *it, const char *why)
+{
+	buf_str(b, "suanlu_fail");
+	what(b, it, why);
+	buf_str(b, "\n");
+}
+
+static void local_word(struct buf *b, const char *path)
+{
+	_cleanup_(mem_freep) char *with = mem_alloc(strlen(path) + 3);
+
+	strcpy(with, "./");             /* no path of ours begins with a dash */
+	strcat(with, path);
+	word(b, with);
+}
+
+static void http_line(struct buf *b, const struct run_spec *r, const struct item *it,
+		      const char *fn)
+{
+	_cleanup_(mem_freep) char *conf = curl_config(it->url);
+
+	if (!conf) {
+		fail(b, it, "blanks and control characters are not allowed in a url");
+		return;
+	}
+	buf_str(b, fn);
+	what(b, it, "");
+	word(b, conf);
+	local_word(b, it->path);
+	buf_printf(b, " %" PRIu32 "\n", r->spec->walltime_s);
+}
+
+static void in_file_line(struct buf *b, const struct run_spec *r, const struct item *it)
+{
+	_cleanup_(mem_freep) char *copy = mem_strdup(it->url);
+	const char *why, *path = file_path(copy, &why);
+
+	if (!path) {
+		fail(b, it, why);
+		return;
+	}
+	buf_str(b, "suanlu_in_file");
+	what(b, it, "");
+	word(b, path);
+	local_word(b, it->path);
+	word_list(b, r->read_roots);
+	buf_str(b, "\n");
+}
+
+static void out_file_line(struct buf *b, const struct run_spec *r, const struct item *it)
+{
+	_cleanup_(mem_freep) char *copy = mem_strdup(it->url);
+	const char *why;
+	char *path = file_path(copy, &why), *name;
+
+	if (path && !path_ok(path + 1)) {
+		why = "the path of an output names a file, without ..";
+		path = NULL;
+	}
+	if (!path) {
+		fail(b, it, why);
+		return;
+	}
+	name = strrchr(path, '/');
+	*name++ = '\0';
+	buf_str(b, "suanlu_out_file");
+	what(b, it, "");
+	local_word(b, it->path);
+	word(b, *path ? path : "/");
+	word(b, name);
+	buf_printf(b, " '.suanlu-%s'", r->run_id);
+	word_list(b, r->write_roots);
+	buf_str(b, "\n");
+}
+
+static void item_line(struct buf *b, const struct run_spec *r, const struct item *it, bool in)
+{
+	if (!path_ok(it->path))
+		fail(b, it, "its path leaves the work directory");
+	else if (is_http(it->url))
+		http_line(b, r, it, in ? "suanlu_in_http" : "suanlu_out_http");
+	else if (strncmp(it->url, "file:", 5) != 0)
+		fail(b, it, "only file, http and https urls are understood");
+	else if (in)
+		in_file_line(b, r, it);
+	else
+		out_file_line(b, r, it);
+}
+
+static void items(struct buf *b, const struct run_spec *r, bool in)
+{
+	uint32_t n = in ? r->ninputs : r->spec->noutputs;
+
+	for (uint32_t i = 0; i < n; i++) {
+		_cleanup_(mem_freep) char *url = put_index(r, in ? r->input_urls[i]
+								 : r->spec->outputs[i].url);
+		_cleanup_(mem_freep) char *path = put_index(r, in ? r->spec->inputs[i].path
+								  : r->spec->outputs[i].path);
+		struct item it = {
+			.noun = in ? "input" : "output", .verb = in ? "fetched" : "stored",
+			.no = i + 1, .of = n, .url = url, .path = path,
+		};
+
+		item_line(b, r, &it, in);
+	}
+}
+
+/* ---- the command ---- */
+
+static bool is_variable(const char *s)
+{
+	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+
+	return *s && strchr(first, *s) && !s[n];
+}
+
+static void export(struct buf *b, const char *name, const char *value)
+{
+	buf_printf(b, "export %s=", name);
+	sh_quote(b, value);
+	buf_str(b, "\n");
+}
+
+static void export_number(struct buf *b, const char *name, uint64_t n)
+{
+	buf_printf(b, "export %s=%" PRIu64 "\n", name, n);
+}
+
+/* "0,2": the devices of the node that the run may use. */
+static void export_accels(struct buf *b, const struct placement *p)
+{
+	const char *comma = "";
+
+	if (!p->n || !p->nodes[0].accels)
+		return;
+	buf_str(b, "export SUANLU_ACCELS=");
+	for (unsigned i = 0; i < NODE_ACCELS_MAX; i++)
+		if (p->nodes[0].accels & (1u << i)) {
+			buf_printf(b, "%s%u", comma, i);
+			comma = ",";
+		}
+	buf_str(b, "\n");
+}
+
+static int environment(struct buf *b, const struct run_spec *r, struct err *err)
+{
+	const struct task_spec *t = r->spec;
+
+	for (uint32_t i = 0; i < t->nenv; i++) {
+		if (!is_variable(t->env[2 * i]))
+			return err_field(err, "env", "\"%s\" is not a name for a variable",
+					 t->env[2 * i]);
+		export(b, t->env[2 * i], t->env[2 * i + 1]);
+	}
+	export(b, "SUANLU_RUN", r->run_id);
+	export_number(b, "SUANLU_TASK", r->task);
+	export_number(b, "SUANLU_CPUS", (r->place->cpu_milli + 999) / 1000);
+	export_number(b, "SUANLU_MEMORY_MB", r->place->memory_mb);
+	if (t->array)
+		export_number(b, "SUANLU_ARRAY_INDEX", r->index);
+	export_accels(b, r->place);
+	return 0;
+}
+
+/* Always by exec: a shell's own `exit` or `cd` is not a command one can run.  Not every sh
+ * takes "exec --", so a name with a dash in front goes through env. */
+static void command(struct buf *b, const struct task_spec *t)
+{
+	if (t->script) {
+		buf_str(b, "exec /bin/sh ../script\n");
+		return;
+	}
+	buf_str(b, t->command[0][0] == '-' ? "exec env --" : "exec");
+	for (uint32_t i = 0; i < t->ncommand; i++)
+		word(b, t->command[i]);
+	buf_str(b, "\n");
+}
+
+int wrapper_write(const struct run_spec *r, struct buf *b, struct err *err)
+{
+	const struct task_spec *t = r->spec;
+	bool in = r->ninputs, out = t->noutputs;
+	int e;
+
+	if (in || out)
+		buf_str(b, helpers);
+	if (in) {
+		buf_str(b, helpers_in);
+		buf_str(b, "suanlu_phase input\n");
+		items(b, r, true);
+	}
+	if (in || out)
+		buf_str(b, "suanlu_phase command\n");
+	if (out)
+		buf_str(b, "(\n");      /* its environment is not that of our curl */
+	else if (in)
+		buf_str(b, "trap - TERM\n");
+	e = environment(b, r, err);
+	if (e)
+		return e;
+	command(b, t);
+	if (out) {
+		buf_str(b, ")\ncode=$?\n[ $code = 0 ] || exit $code\nsuanlu_phase output\n");
+		buf_str(b, helpers_out);
+		items(b, r, false);
+	}
+	if (b->full)
+		return err_set(err, -ENOBUFS, "the command and its environment are too large");
+	return 0;
+}
