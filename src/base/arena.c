@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,11 @@ void arena_init(struct arena *a)
 	*a = (struct arena){ 0 };
 }
 
+void arena_init_small(struct arena *a, size_t first)
+{
+	*a = (struct arena){ .first = first };
+}
+
 void arena_done(struct arena *a)
 {
 	chunks_free(a->head);
@@ -70,14 +76,22 @@ void arena_reset(struct arena *a)
 	}
 }
 
+/* Does the head have n bytes left, beginning at a multiple of `align`? */
+static bool fits(const struct arena_chunk *c, size_t n, size_t align)
+{
+	size_t at = c ? (c->used + align - 1) / align * align : 0;
+
+	return c && at <= c->cap && c->cap - at >= n;
+}
+
 /* A chunk with room for n bytes.  A large piece gets a chunk of its own behind
  * the head, so that the rest of the head stays in use. */
-static struct arena_chunk *chunk_for(struct arena *a, size_t n)
+static struct arena_chunk *chunk_for(struct arena *a, size_t n, size_t align)
 {
 	struct arena_chunk *c;
-	size_t cap = CHUNK_FIRST;
+	size_t cap = a->first ? a->first : CHUNK_FIRST;
 
-	if (a->head && a->head->cap - a->head->used >= n)
+	if (fits(a->head, n, align))
 		return a->head;
 	if (a->head && n > CHUNK_FIRST) {
 		c = chunk_new(n);
@@ -93,20 +107,24 @@ static struct arena_chunk *chunk_for(struct arena *a, size_t n)
 	return c;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+static void *take(struct arena *a, size_t n, size_t align)
 {
 	struct arena_chunk *c;
-	size_t room;
-	void *p;
+	size_t at;
 
 	if (n > SIZE_MAX / 2)
 		abort();
-	room = n ? (n + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
-	c = chunk_for(a, room);
-	p = c->data + c->used;
-	c->used += room;
-	a->used += room;
-	return memset(p, 0, room);
+	n = n ? n : 1;
+	c = chunk_for(a, n, align);
+	at = (c->used + align - 1) / align * align;
+	c->used = at + n;
+	a->used += n;
+	return memset(c->data + at, 0, n);
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	return take(a, n, ALIGN);
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)
@@ -126,7 +144,7 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 	if (!s)
 		return NULL;
 	len = strnlen(s, n);
-	copy = arena_alloc(a, len + 1);
+	copy = take(a, len + 1, 1);
 	memcpy(copy, s, len);
 	return copy;
 }
@@ -147,7 +165,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		abort();
-	out = arena_alloc(a, (size_t)n + 1);
+	out = take(a, (size_t)n + 1, 1);
 	va_start(ap, fmt);
 	vsnprintf(out, (size_t)n + 1, fmt, ap);
 	va_end(ap);

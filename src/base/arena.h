@@ -14,9 +14,14 @@ struct arena_chunk;
 struct arena {
 	struct arena_chunk *head;
 	size_t used;            /* bytes handed out since init or reset */
+	size_t first;           /* bytes of the first chunk, 0: the usual */
 };
 
 void arena_init(struct arena *a);
+
+/* For things of which there are millions: the first chunk is only so large. */
+void arena_init_small(struct arena *a, size_t first);
+
 void arena_done(struct arena *a);       /* takes a zeroed arena */
 void arena_reset(struct arena *a);      /* forget everything, keep one chunk */
 

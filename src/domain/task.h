@@ -60,6 +60,7 @@ enum {
 	TASK_ARRAY_MAX = 100000, TASK_RETRIES_MAX = 10, TASK_LOST_MAX = 8,
 	TASK_URL_MAX = 2048, TASK_WALLTIME_MAX_S = 30 * 86400,
 	TASK_ID_TEXT_MAX = 32,
+	TASK_META_MAX = 64 << 10, TASK_META_DEPTH_MAX = 16,     /* the journal nests it deeper */
 };
 
 struct task_input {
@@ -122,6 +123,8 @@ struct task_spec {
 	uint32_t array_limit;           /* alive at once; 0: no limit */
 	const uint32_t *array;          /* indices, NULL when it is not an array */
 	const char *array_text;         /* as given, "0-9:2%4" */
+	const char *meta;               /* compact JSON object of a border (TES), or NULL; not ours
+	                                 * to read */
 };
 
 /* What a run used, as the engine measured it. */
@@ -162,7 +165,7 @@ struct task {
 	int64_t cost_micro;             /* of all runs together */
 	int64_t energy_j, carbon_mg;    /* likewise; joules, milligrams: short runs count too */
 	struct task *next, *prev;       /* for lists kept by flow */
-	void *bucket;                   /* flow's own */
+	void *bucket, *home;            /* flow's own: the queue it stands in, its submission */
 };
 
 /* What decoding needs to know of the world. */

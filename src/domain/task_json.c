@@ -139,6 +139,8 @@ static void put_terms(json_t *obj, const struct task_spec *s)
 	wire_put(obj, "prefer", prefer_json(&s->prefer));
 	wire_put_int(obj, "retries", s->retries);
 	wire_put_str(obj, "idempotency_key", s->idempotency_key);
+	if (s->meta)
+		wire_put(obj, "meta", json_loads(s->meta, 0, NULL));
 }
 
 json_t *task_spec_json(const struct task_spec *s, const struct catalogue *c)

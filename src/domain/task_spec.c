@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum {
+	SPEC_TEXT = 224,                /* names, a short command and the arrays that point to them */
 	NAME_MAX_LEN = 128,
 	IMAGE_MAX = 512,
 	PATH_MAX_LEN = 1024,
@@ -278,6 +279,46 @@ static void decode_deadline(struct dec *d, int64_t now_ms, struct task_spec *s)
 		s->deadline_ms = ms;
 }
 
+/* Levels of a value, looked at no deeper than `max`. */
+static unsigned depth(const json_t *v, unsigned max)
+{
+	unsigned deepest = 0, n;
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	if (!max || (!json_is_object(v) && !json_is_array(v)))
+		return 0;
+	json_array_foreach(v, i, item) {
+		n = depth(item, max - 1);
+		deepest = n > deepest ? n : deepest;
+	}
+	json_object_foreach((json_t *)v, key, item) {
+		n = depth(item, max - 1);
+		deepest = n > deepest ? n : deepest;
+	}
+	return deepest + 1;
+}
+
+static void decode_meta(struct dec *d, struct task_spec *s)
+{
+	const json_t *v = dec_object(d, "meta", DEC_OPT);
+	char *text;
+
+	if (!v)
+		return;
+	if (depth(v, TASK_META_DEPTH_MAX + 1) > TASK_META_DEPTH_MAX) {
+		dec_fail(d, "meta", "must not be nested deeper than %d levels",
+			 TASK_META_DEPTH_MAX);
+		return;
+	}
+	text = wire_dump(d->arena, v);
+	if (strlen(text) > TASK_META_MAX)
+		dec_fail(d, "meta", "must not be larger than %d bytes", TASK_META_MAX);
+	else
+		s->meta = text;
+}
+
 static void decode_terms(struct dec *d, const struct task_world *w, struct task_spec *s)
 {
 	decode_deadline(d, w->now_ms, s);
@@ -302,12 +343,16 @@ static void decode_owner(struct dec *d, const struct task_world *w, struct task_
 int task_spec_decode(const json_t *json, const struct task_world *w, struct task_spec **ret,
 		     struct err *err)
 {
-	struct task_spec *s = mem_alloc(sizeof(*s));
+	struct arena arena;
+	struct task_spec *s;
 	struct dec d;
 	int r;
 
+	/* The spec lies in its own arena: one piece of memory for a task of the usual size. */
+	arena_init_small(&arena, sizeof(*s) + SPEC_TEXT);
+	s = arena_alloc(&arena, sizeof(*s));
 	s->refs = 1;
-	arena_init(&s->arena);
+	s->arena = arena;
 	dec_begin(&d, json, "", NULL, &s->arena, err);
 	decode_owner(&d, w, s);
 	decode_what(&d, s);
@@ -318,6 +363,7 @@ int task_spec_decode(const json_t *json, const struct task_world *w, struct task
 	decode_array(&d, s);
 	decode_after(&d, s);
 	decode_terms(&d, w, s);
+	decode_meta(&d, s);
 	r = dec_end(&d);
 	if (r != 0) {
 		task_spec_unref(s);
@@ -340,8 +386,9 @@ struct task_spec *task_spec_unref(struct task_spec *s)
 		return NULL;
 	assert(s->refs > 0);
 	if (--s->refs == 0) {
-		arena_done(&s->arena);
-		free(s);
+		struct arena arena = s->arena;
+
+		arena_done(&arena);
 	}
 	return NULL;
 }

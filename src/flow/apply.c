@@ -10,17 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t doc_hash(const json_t *doc)
-{
-	char *text = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS);
-	uint64_t h = 0xcbf29ce484222325ULL;
-
-	for (const char *p = text; p && *p; p++)
-		h = (h ^ (unsigned char)*p) * 0x100000001b3ULL;         /* FNV-1a */
-	free(text);
-	return h;
-}
-
 static void waits_for(struct sub *on, uint64_t who)
 {
 	if (on->nwaiters == on->waiters_cap) {
@@ -34,11 +23,14 @@ static int apply_submit(struct flow *f, const struct record *r, struct err *err)
 {
 	struct task_world w = { f->c.catalogue, prefer_profiles, NULL, NULL, 0 };
 	struct task_spec *spec;
+	struct sub *s;
 	int e = task_spec_decode(r->doc, &w, &spec, err);
 
 	if (e)
 		return err_prefix(err, -EPROTO, "submission %llu: ", (unsigned long long)r->sub);
-	sub_add(f, r->sub, spec, doc_hash(r->doc), r->at_ms);
+	s = sub_add(f, r->sub, spec, r->at_ms);
+	if (spec->idempotency_key)
+		sub_key(f, s, r->doc);
 	for (uint32_t i = 0; i < spec->nafter; i++) {
 		struct sub *on = sub_find(f, spec->after[i].sub);
 
@@ -166,19 +158,6 @@ static void learn(struct flow *f, const struct task *t, const struct record *r)
 				 (r->at_ms - t->chosen_ms) / 1000);
 }
 
-static void count(struct flow *f, struct sub *s, enum task_state from, enum task_state to)
-{
-	s->by_state[from]--;
-	s->by_state[to]++;
-	f->counts.by_state[from]--;
-	f->counts.by_state[to]++;
-	if (!task_state_final(to) || task_state_final(from))
-		return;
-	s->left--;
-	if (!s->left)
-		sub_ended(f, s);
-}
-
 static int apply_task(struct flow *f, const struct record *r, struct err *err)
 {
 	struct task *t = table_get(f, r->task);
@@ -197,7 +176,7 @@ static int apply_task(struct flow *f, const struct record *r, struct err *err)
 	learn(f, t, r);
 	f->counts.lost += r->kind == RECORD_LOST;
 	f->counts.retries += r->kind == RECORD_END && r->event == TASK_EV_RETRY;
-	count(f, sub_find(f, t->sub), before, t->state);
+	sub_count(f, t->home, before, t->state);
 	return 0;
 }
 

@@ -62,9 +62,9 @@ static int replay(struct flow *f, struct err *err)
 	last = f->c.store->ops->subject_of(f->c.store, UINT64_MAX >> 1);
 	if (last && !sub_find(f, last))
 		f->next_no = last + TASK_ARRAY_MAX;
-	log_info("flow", "journal read in %lld ms: %llu tasks, %llu of them not over",
+	log_info("flow", "journal read in %lld ms: %llu submissions, %llu tasks not over",
 		 (long long)(clock_mono_ms() - before),
-		 (unsigned long long)HASH_COUNT(f->subs),
+		 (unsigned long long)f->nsubs,
 		 (unsigned long long)(f->counts.by_state[TASK_WAITING] +
 				      f->counts.by_state[TASK_SENDING] +
 				      f->counts.by_state[TASK_QUEUED] +

@@ -137,7 +137,7 @@ static void bucket_insert(struct bucket *b, struct task *t)
 
 void queue_push(struct flow *f, struct task *t)
 {
-	const struct sub *s = sub_find(f, t->sub);
+	const struct sub *s = t->home;
 	struct bucket *b = bucket_of(f, s->shape);
 
 	assert(!t->bucket && t->state == TASK_WAITING);

@@ -62,7 +62,7 @@ static enum need others_met(const struct flow *f, const struct task_spec *s)
 
 enum reason ready_reason(const struct flow *f, const struct task *t)
 {
-	const struct sub *s = sub_find(f, t->sub);
+	const struct sub *s = t->home;
 
 	if (t->no - t->sub >= s->next)
 		return REASON_ARRAY_LIMIT;
@@ -126,8 +126,7 @@ void ready_sub(struct flow *f, struct sub *s)
 
 static void tell(struct flow *f, uint64_t no)
 {
-	const struct task *t = table_get(f, no);
-	struct sub *s = sub_find(f, t->sub);
+	struct sub *s = table_get(f, no)->home;
 
 	if (no - s->no < s->next)
 		s->active--;

@@ -328,6 +328,7 @@ void run_event(void *arg, const struct pool *pool, const struct engine_event *ev
 		break;
 	case ENGINE_EV_LOST:
 		run_lost(f, t, ev->text);
+		flow_after_settle(f, pool->id, no, attempt);
 		break;
 	default:
 		break;

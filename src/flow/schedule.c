@@ -69,15 +69,9 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 		ask_data(ret, d ? d->region : s->data_region, d ? d->size_mb : in->size_mb);
 	}
 	if (f->c.limits.tenant_running_max) {
-		uint32_t n = 0;
+		const struct tenant *t = tenant_find(f, s->tenant);
 
-		for (uint32_t p = 0; p < f->c.npools; p++)
-			for (uint32_t i = 0; i < f->c.pools[p]->nholds; i++) {
-				const struct task *t = table_get(f, f->c.pools[p]->holds[i].task);
-
-				n += t && !strcmp(t->spec->tenant, s->tenant);
-			}
-		ret->over_quota = n >= f->c.limits.tenant_running_max;
+		ret->over_quota = t && t->alive >= f->c.limits.tenant_running_max;
 	}
 }
 

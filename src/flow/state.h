@@ -16,11 +16,18 @@
 
 enum { PAGE = 1024 };           /* tasks per page of the table */
 
-/* A submission: one task, or the tasks of an array. */
+struct tenant {
+	char *name;
+	uint64_t waiting, alive;        /* tasks: in the queue or before it; on a pool */
+	UT_hash_handle hh;
+};
+
+/* A submission: one task, or the tasks of an array.  Found through its first task. */
 struct sub {
 	uint64_t no;
 	struct task_spec *spec;
-	uint64_t doc_hash;              /* of the spec document, for idempotency */
+	struct tenant *tenant;
+	struct key *key;                /* NULL: it came without an idempotency key */
 	uint64_t shape;                 /* of the spec, for the queue */
 	uint32_t by_state[TASK_STATE_COUNT];
 	uint32_t left;                  /* tasks that are not over */
@@ -28,9 +35,14 @@ struct sub {
 	uint32_t active;                /* elements before `next` that are not over */
 	uint32_t nwaiters, waiters_cap;
 	uint64_t *waiters;              /* submissions with an `after` on this one */
-	char *key;                      /* tenant '\n' idempotency key, or NULL */
 	struct sub *older, *newer;      /* list of the ended ones, for forgetting */
-	UT_hash_handle hh, hh_key;
+};
+
+struct key {
+	char *text;                     /* tenant '\n' idempotency key */
+	uint64_t doc_hash;              /* of the spec as it stands in the journal */
+	struct sub *sub;
+	UT_hash_handle hh;
 };
 
 /* Tasks that ask for the same: if the first cannot go, none can. */
@@ -90,7 +102,9 @@ struct flow {
 	struct task ***pages;           /* [no / PAGE][no % PAGE] */
 	uint64_t npages;
 	uint64_t next_no;
-	struct sub *subs, *subs_by_key;
+	uint64_t nsubs;
+	struct key *keys;
+	struct tenant *tenants;
 	struct sub *oldest, *newest;    /* ended submissions, by end */
 	uint64_t nfinished;             /* tasks of these */
 
@@ -130,10 +144,13 @@ struct flow {
 struct task *table_get(const struct flow *f, uint64_t no);
 void table_put(struct flow *f, struct task *t);
 struct sub *sub_find(const struct flow *f, uint64_t no);
-struct sub *sub_add(struct flow *f, uint64_t no, struct task_spec *spec, uint64_t doc_hash,
-		    int64_t at_ms);
-struct sub *sub_by_key(const struct flow *f, const char *tenant, const char *key);
-void sub_ended(struct flow *f, struct sub *s);
+struct sub *sub_add(struct flow *f, uint64_t no, struct task_spec *spec, int64_t at_ms);
+void sub_key(struct flow *f, struct sub *s, const json_t *doc);
+struct key *key_find(const struct flow *f, const char *tenant, const char *text);
+uint64_t doc_hash(const json_t *doc);
+void sub_count(struct flow *f, struct sub *s, enum task_state from, enum task_state to);
+struct tenant *tenant_get(struct flow *f, const char *name);
+const struct tenant *tenant_find(const struct flow *f, const char *name);
 void table_forget(struct flow *f);              /* down to finished_max */
 void table_done(struct flow *f);
 

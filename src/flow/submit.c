@@ -29,51 +29,33 @@ static int decode(struct flow *f, const json_t *doc, const struct token *who,
 
 static int room_check(const struct flow *f, const struct task_spec *s, struct err *err)
 {
-	uint64_t waiting = f->counts.by_state[TASK_WAITING];
-	uint64_t mine = 0;
+	const struct tenant *t = tenant_find(f, s->tenant);
+	uint64_t waiting = f->counts.by_state[TASK_WAITING], mine = t ? t->waiting : 0;
 
 	if (f->trouble || f->c.store->ops->pending(f->c.store) > f->c.limits.pending_max)
 		return err_set(err, FLOW_E_BUSY, "the store cannot keep up; try again");
 	if (waiting + s->array_n > f->c.limits.waiting_max)
 		return err_set(err, FLOW_E_LIMIT, "%llu tasks wait already, the limit is %u",
 			       (unsigned long long)waiting, f->c.limits.waiting_max);
-	/* Counting is only needed when the node as a whole is near a tenant's limit. */
-	if (waiting + s->array_n <= f->c.limits.tenant_waiting_max)
-		return 0;
-	for (const struct sub *x = f->subs; x; x = x->hh.next)
-		if (x->left && !strcmp(x->spec->tenant, s->tenant))
-			mine += x->by_state[TASK_WAITING];
 	if (mine + s->array_n > f->c.limits.tenant_waiting_max)
 		return err_set(err, FLOW_E_LIMIT, "%llu tasks of %s wait already, the limit is %u",
 			       (unsigned long long)mine, s->tenant, f->c.limits.tenant_waiting_max);
 	return 0;
 }
 
-static uint64_t text_hash(const char *s, size_t n)
-{
-	uint64_t h = 0xcbf29ce484222325ULL;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)s[i]) * 0x100000001b3ULL;       /* FNV-1a */
-	return h;
-}
-
 /* The key was used before: the same task is an echo, another one a mistake. */
-static int known(const struct flow *f, const struct sub *s, const struct record *r,
+static int known(const struct flow *f, const struct key *k, const json_t *doc,
 		 struct flow_submitted *ret, struct err *err)
 {
-	const struct task *t = table_get(f, s->no);
-	char *text = json_dumps(r->doc, JSON_COMPACT | JSON_SORT_KEYS);
-	uint64_t hash = text_hash(text, strlen(text));
+	const struct task *t = table_get(f, k->sub->no);
 
-	free(text);
-	if (hash != s->doc_hash) {
+	if (doc_hash(doc) != k->doc_hash) {
 		err_field(err, "idempotency_key", "was used for another task, %llu",
-			  (unsigned long long)s->no);
+			  (unsigned long long)k->sub->no);
 		return FLOW_E_CONFLICT;
 	}
-	*ret = (struct flow_submitted){ .sub = s->no, .n = s->spec->array_n, .again = true,
-					.task = t,
+	*ret = (struct flow_submitted){ .sub = k->sub->no, .n = k->sub->spec->array_n,
+					.again = true, .task = t,
 					.refused = t && t->state == TASK_REFUSED ? t->reason : NULL };
 	return 0;
 }
@@ -126,7 +108,7 @@ int flow_submit(struct flow *f, const json_t *doc, const struct token *who,
 {
 	struct record r = { .kind = RECORD_SUBMIT };
 	struct task_spec *spec;
-	struct sub *s;
+	const struct key *k;
 	int e = decode(f, doc, who, &spec, err);
 
 	if (e)
@@ -135,9 +117,9 @@ int flow_submit(struct flow *f, const json_t *doc, const struct token *who,
 	if (e)
 		goto out;
 	r.doc = task_spec_json(spec, f->c.catalogue);
-	s = spec->idempotency_key ? sub_by_key(f, spec->tenant, spec->idempotency_key) : NULL;
-	if (s) {
-		e = known(f, s, &r, ret, err);
+	k = spec->idempotency_key ? key_find(f, spec->tenant, spec->idempotency_key) : NULL;
+	if (k) {
+		e = known(f, k, r.doc, ret, err);
 		goto out;
 	}
 	r.sub = r.task = f->next_no;

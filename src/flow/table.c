@@ -55,11 +55,36 @@ static void task_drop(struct flow *f, uint64_t no)
 
 struct sub *sub_find(const struct flow *f, uint64_t no)
 {
-	struct sub *s = NULL;
+	const struct task *t = table_get(f, no);
 
-	HASH_FIND(hh, f->subs, &no, sizeof(no), s);
-	return s;
+	return t && t->sub == no ? t->home : NULL;
 }
+
+/* ---- tenants ---- */
+
+const struct tenant *tenant_find(const struct flow *f, const char *name)
+{
+	struct tenant *t = NULL;
+
+	HASH_FIND(hh, f->tenants, name, strlen(name), t);
+	return t;
+}
+
+/* There are as many as tokens name; they stay. */
+struct tenant *tenant_get(struct flow *f, const char *name)
+{
+	struct tenant *t = NULL;
+
+	HASH_FIND(hh, f->tenants, name, strlen(name), t);
+	if (!t) {
+		t = mem_alloc(sizeof(*t));
+		t->name = mem_strdup(name);
+		HASH_ADD_KEYPTR(hh, f->tenants, t->name, strlen(t->name), t);
+	}
+	return t;
+}
+
+/* ---- idempotency keys ---- */
 
 static char *key_text(const char *tenant, const char *key)
 {
@@ -70,49 +95,52 @@ static char *key_text(const char *tenant, const char *key)
 	return text;
 }
 
-struct sub *sub_by_key(const struct flow *f, const char *tenant, const char *key)
+uint64_t doc_hash(const json_t *doc)
+{
+	char *text = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (const char *p = text; p && *p; p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3ULL;         /* FNV-1a */
+	free(text);
+	return h;
+}
+
+struct key *key_find(const struct flow *f, const char *tenant, const char *key)
 {
 	char *text = key_text(tenant, key);
-	struct sub *s = NULL;
+	struct key *k = NULL;
 
-	HASH_FIND(hh_key, f->subs_by_key, text, strlen(text), s);
+	HASH_FIND(hh, f->keys, text, strlen(text), k);
 	free(text);
-	return s;
+	return k;
 }
 
-struct sub *sub_add(struct flow *f, uint64_t no, struct task_spec *spec, uint64_t doc_hash,
-		    int64_t at_ms)
+void sub_key(struct flow *f, struct sub *s, const json_t *doc)
 {
-	struct sub *s = mem_alloc(sizeof(*s));
+	struct key *k = mem_alloc(sizeof(*k));
 
-	s->no = no;
-	s->spec = task_spec_ref(spec);
-	s->doc_hash = doc_hash;
-	s->shape = queue_shape(spec);
-	s->left = spec->array_n;
-	HASH_ADD(hh, f->subs, no, sizeof(s->no), s);
-	if (spec->idempotency_key) {
-		s->key = key_text(spec->tenant, spec->idempotency_key);
-		HASH_ADD_KEYPTR(hh_key, f->subs_by_key, s->key, strlen(s->key), s);
-	}
-	for (uint32_t i = 0; i < spec->array_n; i++) {
-		struct task *t = mem_alloc(sizeof(*t));
-
-		task_begin(t, spec, no, i, at_ms);
-		t->state = task_next(t->state, TASK_EV_WAIT);
-		table_put(f, t);
-		s->by_state[t->state]++;
-		f->counts.by_state[t->state]++;
-	}
-	if (f->next_no < no + spec->array_n)
-		f->next_no = no + spec->array_n;
-	return s;
+	k->text = key_text(s->spec->tenant, s->spec->idempotency_key);
+	k->doc_hash = doc_hash(doc);
+	k->sub = s;
+	s->key = k;
+	HASH_ADD_KEYPTR(hh, f->keys, k->text, strlen(k->text), k);
 }
+
+static void key_free(struct flow *f, struct key *k)
+{
+	if (!k)
+		return;
+	HASH_DELETE(hh, f->keys, k);
+	free(k->text);
+	free(k);
+}
+
+/* ---- submissions ---- */
 
 /* Every task of it is over: it may be forgotten when newer ones crowd it out. */
-void sub_ended(struct flow *f, struct sub *s)
+static void sub_ended(struct flow *f, struct sub *s)
 {
-	assert(!s->left);
 	s->older = f->newest;
 	if (f->newest)
 		f->newest->newer = s;
@@ -122,12 +150,55 @@ void sub_ended(struct flow *f, struct sub *s)
 	f->nfinished += s->spec->array_n;
 }
 
+/* The one place where a task changes its place in the figures. */
+void sub_count(struct flow *f, struct sub *s, enum task_state from, enum task_state to)
+{
+	if (from != TASK_NONE) {
+		s->by_state[from]--;
+		f->counts.by_state[from]--;
+		s->tenant->waiting -= from == TASK_WAITING;
+		s->tenant->alive -= task_state_on_pool(from);
+	}
+	s->by_state[to]++;
+	f->counts.by_state[to]++;
+	s->tenant->waiting += to == TASK_WAITING;
+	s->tenant->alive += task_state_on_pool(to);
+	if (!task_state_final(to) || (from != TASK_NONE && task_state_final(from)))
+		return;
+	assert(s->left);
+	s->left--;
+	if (!s->left)
+		sub_ended(f, s);
+}
+
+struct sub *sub_add(struct flow *f, uint64_t no, struct task_spec *spec, int64_t at_ms)
+{
+	struct sub *s = mem_alloc(sizeof(*s));
+
+	s->no = no;
+	s->spec = task_spec_ref(spec);
+	s->tenant = tenant_get(f, spec->tenant);
+	s->shape = queue_shape(spec);
+	s->left = spec->array_n;
+	f->nsubs++;
+	for (uint32_t i = 0; i < spec->array_n; i++) {
+		struct task *t = mem_alloc(sizeof(*t));
+
+		task_begin(t, spec, no, i, at_ms);
+		t->state = task_next(t->state, TASK_EV_WAIT);
+		t->home = s;
+		table_put(f, t);
+		sub_count(f, s, TASK_NONE, t->state);
+	}
+	if (f->next_no < no + spec->array_n)
+		f->next_no = no + spec->array_n;
+	return s;
+}
+
 static void sub_free(struct flow *f, struct sub *s)
 {
-	HASH_DELETE(hh, f->subs, s);
-	if (s->key)
-		HASH_DELETE(hh_key, f->subs_by_key, s);
-	free(s->key);
+	f->nsubs--;
+	key_free(f, s->key);
 	free(s->waiters);
 	task_spec_unref(s->spec);
 	free(s);
@@ -150,24 +221,33 @@ void table_forget(struct flow *f)
 	}
 }
 
+static void page_free(struct flow *f, struct task **page)
+{
+	for (unsigned i = 0; page && i < PAGE; i++) {
+		struct task *t = page[i];
+
+		if (!t)
+			continue;
+		if (t->no == t->sub)
+			sub_free(f, t->home);
+		task_spec_unref(t->spec);
+		free(t);
+	}
+	free(page);
+}
+
 void table_done(struct flow *f)
 {
-	struct sub *s, *tmp;
+	struct tenant *t, *tmp;
 
-	for (uint64_t page = 0; page < f->npages; page++) {
-		for (unsigned i = 0; f->pages[page] && i < PAGE; i++) {
-			struct task *t = f->pages[page][i];
-
-			if (t) {
-				task_spec_unref(t->spec);
-				free(t);
-			}
-		}
-		free(f->pages[page]);
-	}
+	for (uint64_t page = 0; page < f->npages; page++)
+		page_free(f, f->pages[page]);
 	free(f->pages);
-	HASH_ITER(hh, f->subs, s, tmp)
-		sub_free(f, s);
+	HASH_ITER(hh, f->tenants, t, tmp) {
+		HASH_DELETE(hh, f->tenants, t);
+		free(t->name);
+		free(t);
+	}
 }
 
 const struct task *flow_task(const struct flow *f, uint64_t no)
