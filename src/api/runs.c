@@ -147,6 +147,11 @@ static void run_begin(struct reading *rd, const struct record *r)
 
 static void run_over(struct run *run, const struct record *r)
 {
+	if (!run->started_ms && r->kind == RECORD_END && r->end != RUN_END_NOT_STARTED) {
+		run->started_ms = r->at_ms - r->usage.run_ms;   /* over before anyone saw it */
+		if (run->started_ms < run->chosen_ms)
+			run->started_ms = run->chosen_ms;
+	}
 	run->ended_ms = r->at_ms;
 	run->lost = r->kind == RECORD_LOST;
 	run->end = r->end;

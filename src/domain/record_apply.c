@@ -82,6 +82,12 @@ static void apply_end(struct task *t, const struct record *r)
 	t->cost_micro = add(t->cost_micro, r->cost_micro);
 	t->energy_j = add(t->energy_j, r->energy_j);
 	t->carbon_mg = add(t->carbon_mg, r->carbon_mg);
+	/* A quick run is over before anyone saw it start; no run starts before it is chosen. */
+	if (!t->started_ms && r->end != RUN_END_NOT_STARTED) {
+		t->started_ms = r->at_ms - r->usage.run_ms;
+		if (t->started_ms < t->chosen_ms)
+			t->started_ms = t->chosen_ms;
+	}
 	t->reason = intern(r->reason);
 	t->failures += r->event == TASK_EV_RETRY || r->event == TASK_EV_FAIL;
 	if (r->event == TASK_EV_RETRY)
