@@ -20,14 +20,27 @@ enum {
 	PASS_BUCKETS_MAX = 1000,        /* looked at in one pass, oldest first (cf. Slurm's
 	                                 * bf_max_job_test, 500 by default) */
 	PASS_SENT_MAX = 2000,           /* then the loop gets a turn */
+	PASS_SHARE = 8,                 /* the next pass waits so many times the length of the last:
+	                                 * under load at most a ninth of the time goes there */
+	PASS_GAP_MAX_MS = 1000,
 };
 
 void schedule_want(struct flow *f)
 {
+	int64_t wait_ms = f->pass_next_ms - clock_mono_ms();
+
 	if (f->pass_wanted || f->replaying)
 		return;
 	f->pass_wanted = true;
-	timer_start(f->pass_timer, 0, 0);
+	timer_start(f->pass_timer, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+}
+
+static void pass_over(struct flow *f, uint64_t began_ns)
+{
+	uint64_t gap_ms = ((uv_hrtime() - began_ns) * PASS_SHARE + 999999) / 1000000;
+
+	f->pass_next_ms = clock_mono_ms() +
+		(int64_t)(gap_ms < PASS_GAP_MAX_MS ? gap_ms : PASS_GAP_MAX_MS);
 }
 
 void schedule_snapshot(const struct flow *f, struct lane *lanes, struct snapshot *ret)
@@ -224,6 +237,7 @@ void schedule_run(void *arg)
 	struct flow *f = arg;
 	struct bucket *blocked[PASS_BUCKETS_MAX];
 	struct snapshot s;
+	uint64_t began_ns = uv_hrtime();
 	unsigned nblocked = 0, sent = 0;
 
 	f->pass_wanted = false;
@@ -244,6 +258,7 @@ void schedule_run(void *arg)
 	}
 	while (nblocked)
 		queue_return(f, blocked[--nblocked]);
+	pass_over(f, began_ns);
 	if (sent >= PASS_SENT_MAX)
 		schedule_want(f);
 }

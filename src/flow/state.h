@@ -117,6 +117,7 @@ struct flow {
 	uint32_t nended, ended_cap;
 	bool telling;
 	bool pass_wanted;
+	int64_t pass_next_ms;           /* by the monotonic clock: not before */
 	struct timer *pass_timer, *tick_timer;
 	struct lane *lanes;
 	struct arena pass_arena;
