@@ -117,6 +117,7 @@ static void put_where_when(struct buf *b, const struct flow *f, const struct tas
 	put_key_time(b, "ended_at", ended);
 	put_key_span(b, "wait_s", t->submitted_ms, t->started_ms);
 	put_key_span(b, "run_s", t->started_ms, ended);
+	buf_printf(b, ",\"choices\":%u", t->choices);
 	if (t->attempt)
 		buf_printf(b, ",\"wait_forecast_s\":%lld,\"run_forecast_s\":%lld",
 			   (long long)t->wait_p50_s, (long long)t->run_p50_s);

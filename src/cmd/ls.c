@@ -93,15 +93,15 @@ static void seconds(struct out_table *t, const json_t *task, const char *key)
 
 static void row(struct out_table *t, const json_t *task)
 {
-	const char *state = out_s(task, "state");
-	char text[OUT_TEXT_MAX];
+	const char *state = out_s(task, "state"), *why = words_task(task);
+	char text[OUT_TEXT_MAX], choice[WORDS_MAX];
 
 	out_row(t);
 	out_cell(t, out_s(task, "id"));
 	out_cell(t, out_s(task, "name"));
 	out_cell_style(t, out_state(state), out_state_style(state));
 	out_cell(t, out_s(task, "pool"));
-	out_cell(t, words_task(task));
+	out_cell(t, why ? why : words_choice(task, choice));
 	seconds(t, task, "wait_s");
 	seconds(t, task, "run_s");
 	out_cell(t, out_i(task, "attempt", 0) ? out_yuan(out_i(task, "cost_micro", 0),

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cmd/out.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -99,6 +100,18 @@ static const char *end(const char *code)
 		if (!strcmp(ends[i].code, code))
 			return tr(ends[i].en, ends[i].zh);
 	return NULL;
+}
+
+const char *words_choice(const json_t *task, char text[WORDS_MAX])
+{
+	int64_t n = out_i(task, "choices", 0);
+
+	if (n < 1)
+		return NULL;
+	if (n == 1)
+		return tr("the only pool that may take it", "唯一可用的资源池");
+	snprintf(text, WORDS_MAX, tr("the best of %lld pools", "%lld 个可用资源池中最优"), (long long)n);
+	return text;
 }
 
 const char *words_task(const json_t *task)

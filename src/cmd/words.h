@@ -10,6 +10,10 @@
 const char *words_rule(const char *code);       /* a few words for a table; the code when unknown */
 const char *words_reason(const char *code);     /* a sentence; the code when unknown */
 
+/* Why it went to its pool, in a few words; NULL when it was sent to none yet. */
+enum { WORDS_MAX = 80 };
+const char *words_choice(const json_t *task, char text[WORDS_MAX]);
+
 /* Why a task waits, was refused or failed; NULL when there is nothing to say. */
 const char *words_task(const json_t *task);
 

@@ -98,6 +98,7 @@ static void put_place(struct buf *b, const struct placement *p)
 static void put_choose(struct buf *b, const struct record *r)
 {
 	put_int(b, "attempt", r->attempt);
+	put_int(b, "choices", r->choices);
 	put_str(b, "pool", r->pool);
 	put_int(b, "wait_p50_s", r->wait_p50_s);
 	put_int(b, "run_p50_s", r->run_p50_s);
@@ -193,6 +194,7 @@ static void decode_place(struct dec *d, struct placement *p)
 static void decode_choose(struct dec *d, struct record *r)
 {
 	dec_u32(d, "attempt", DEC_NEED, 1, UINT32_MAX, &r->attempt);
+	dec_u32(d, "choices", DEC_OPT, 0, UINT32_MAX, &r->choices);
 	wire_str(d, "pool", DEC_NEED, 63, wire_name, &r->pool);
 	dec_i64(d, "wait_p50_s", DEC_NEED, INT64_MIN, INT64_MAX, &r->wait_p50_s);
 	dec_i64(d, "run_p50_s", DEC_NEED, INT64_MIN, INT64_MAX, &r->run_p50_s);

@@ -47,6 +47,7 @@ struct record {
 
 	/* CHOOSE */
 	uint32_t attempt;
+	uint32_t choices;       /* pools that could have had it */
 	const char *pool;
 	int64_t wait_p50_s, run_p50_s, run_p90_s;
 	struct placement place; /* nodes owned by the maker, or in `arena` */

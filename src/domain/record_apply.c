@@ -58,6 +58,7 @@ static void apply_choose(struct task *t, const struct record *r, uint32_t pool_i
 {
 	t->pool = pool_id;
 	t->attempt = r->attempt;
+	t->choices = r->choices;
 	t->chosen_ms = r->at_ms;
 	t->started_ms = 0;
 	t->reason = NULL;

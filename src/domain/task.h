@@ -152,6 +152,7 @@ struct task {
 	enum task_state state;
 	uint32_t attempt;               /* runs so far */
 	uint32_t lost, failures;        /* of them */
+	uint32_t choices;               /* pools that could have had the last run */
 	bool cancel_wanted;
 	const char *reason;             /* code of the last refusal, wait or failure; static, or NULL */
 	uint32_t pool;                  /* of the current or last run; UINT32_MAX: none yet */
@@ -188,6 +189,9 @@ json_t *task_spec_json(const struct task_spec *s, const struct catalogue *c);
 
 /* The four profiles with their weights and where these come from: see prefer.c. */
 extern const struct prefer prefer_profiles[];
+
+/* The path that a file:/// URL means, percent-decoded, into `out`: 0, or 1 (not such a URL, too long). */
+int file_url_path(const char *url, char *out, size_t size);
 
 /* "12" or "12_3".  parse: *ret_index is -1 for the first form. */
 int task_id_parse(const char *s, uint64_t *ret_sub, int64_t *ret_index);        /* 0 or 1 */

@@ -2,6 +2,8 @@
 
 #include "domain/wire.h"
 
+#include "domain/task.h"
+
 #include "base/region.h"
 #include "base/text.h"
 
@@ -74,10 +76,9 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The path is judged as curl will open it, that is after percent-decoding. */
-static const char *file_url(const char *s)
+/* Undo percent-encoding.  NULL, or what is wrong. */
+static const char *decode_path(const char *s, char *out, size_t size)
 {
-	char path[2048 + 1];
 	size_t n = 0;
 
 	for (; *s; s++) {
@@ -85,24 +86,40 @@ static const char *file_url(const char *s)
 
 		if (*s == '?' || *s == '#')
 			return "must have ? and # of a file name written as %3F and %23";
-		if (n + 1 >= sizeof(path))
+		if (n + 1 >= size)
 			return "is too long";
 		if (*s != '%') {
-			path[n++] = *s;
+			out[n++] = *s;
 			continue;
 		}
 		high = hex(s[1]);
 		low = high < 0 ? -1 : hex(s[2]);
 		if (low < 0 || (high == 0 && low == 0))
 			return "must have two hexadecimal digits, not 00, after each %";
-		path[n++] = (char)(high << 4 | low);
+		out[n++] = (char)(high << 4 | low);
 		s += 2;
 	}
-	path[n] = '\0';
-	if (!text_is_utf8(path, n))
-		return "must be valid UTF-8";
+	out[n] = '\0';
+	return text_is_utf8(out, n) ? NULL : "must be valid UTF-8";
+}
+
+/* The path is judged as it will be opened, that is after percent-decoding. */
+static const char *file_url(const char *s)
+{
+	char path[TASK_URL_MAX + 1];
+	const char *wrong = decode_path(s, path, sizeof(path));
+
+	if (wrong)
+		return wrong;
 	return wire_path(path) ? "must be file:/// and a path without empty, . or .. parts"
 			       : NULL;
+}
+
+int file_url_path(const char *url, char *out, size_t size)
+{
+	const size_t n = strlen("file://");
+
+	return strncmp(url, "file:///", n + 1) || decode_path(url + n, out, size) != NULL;
 }
 
 static bool host_char(char c)

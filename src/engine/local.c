@@ -402,7 +402,7 @@ static void refuse(struct local *l, const char *run_id, const char *why)
 {
 	struct run *r = add(l, run_id);
 
-	snprintf(r->text, sizeof(r->text), "%s", why);
+	snprintf(r->text, sizeof(r->text), "%.*s", (int)sizeof(r->text) - 1, why);
 	over(r, ENGINE_EV_ENDED, RUN_END_NOT_STARTED);
 }
 

@@ -98,9 +98,11 @@ static void choose(struct flow *f, struct task *t, const struct decision *d,
 		.attempt = t->attempt + 1, .pool = f->c.pools[d->best]->name, .place = d->place,
 	};
 
-	for (uint32_t i = 0; i < d->n; i++)
+	for (uint32_t i = 0; i < d->n; i++) {
+		r.choices += d->cand[i].has_terms;
 		if (d->cand[i].pool == d->best)
 			c = &d->cand[i];
+	}
 	r.wait_p50_s = c->terms.wait_p50_s + c->terms.transfer_s;
 	r.run_p50_s = c->terms.run_p50_s;
 	r.run_p90_s = c->terms.run_p90_s;

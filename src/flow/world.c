@@ -26,16 +26,18 @@ static int busy(const struct flow *f, struct err *err)
 
 bool roots_allow(const char *const *roots, const char *url)
 {
-	const char *path = url + strlen("file://");
+	char path[TASK_URL_MAX + 1];
 
-	if (strncmp(url, "file://", strlen("file://")))
+	if (strncmp(url, "file:", strlen("file:")))
 		return true;
+	if (file_url_path(url, path, sizeof(path)))
+		return false;
 	for (; roots && *roots; roots++) {
 		size_t n = strlen(*roots);
 
 		while (n > 1 && (*roots)[n - 1] == '/')
 			n--;
-		if (!strncmp(path, *roots, n) && (path[n] == '/' || n == 1))
+		if (!strncmp(path, *roots, n) && (path[n] == '/' || path[n] == '\0' || n == 1))
 			return true;
 	}
 	return false;

@@ -254,7 +254,7 @@ static void no_text_moves_the_cursor(void **state)
 static void the_same_code_means_what_the_state_says(void **state)
 {
 	json_t *killed = json_pack("{s:s, s:i, s:{s:s}}", "state", "failed", "attempt", 1, "reason",
-				   "code", "walltime");
+				   "code", "timeout");
 	json_t *refused = json_pack("{s:s, s:i, s:{s:s}}", "state", "refused", "attempt", 0,
 				    "reason",
 				    "code", "walltime");
