@@ -66,7 +66,7 @@ static void dec_limits(struct dec *d, const json_t *json, struct flow_limits *l)
 	dec_u32(&x, "waiting", DEC_OPT, 1, 100000000, &l->waiting_max);
 	dec_u32(&x, "tenant_waiting", DEC_OPT, 1, 100000000, &l->tenant_waiting_max);
 	dec_u32(&x, "tenant_running", DEC_OPT, 0, 10000000, &l->tenant_running_max);
-	dec_u32(&x, "finished", DEC_OPT, 0, 10000000, &l->finished_max);
+	dec_u32(&x, "finished", DEC_OPT, 1000, 10000000, &l->finished_max);
 	dec_u32(&x, "history_days", DEC_OPT, 1, 3650, &l->history_days);
 	dec_u32(&x, "commit_fail_s", DEC_OPT, 1, 3600, &l->commit_fail_s);
 	dec_u32(&x, "stop_grace_ms", DEC_OPT, 0, 600000, &l->stop_grace_ms);

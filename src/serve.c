@@ -81,6 +81,19 @@ static int write_state(const struct config *c, const char *name, const char *tex
 	return 0;
 }
 
+/* Also when we died between making the token and writing it down: only the default one exists
+ * and nobody has its text. */
+static bool first_token_wanted(const struct daemon *d)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/token", d->config.state);
+	for (uint32_t i = 0; i < flow_ntokens(d->flow); i++)
+		if (strcmp(flow_token_at(d->flow, i)->name, "default"))
+			return false;
+	return flow_ntokens(d->flow) == 0 || access(path, F_OK) != 0;
+}
+
 /* The first token holds every role: a person alone with a node needs no ceremony. */
 static int first_token(struct daemon *d, struct err *err)
 {
@@ -89,11 +102,11 @@ static int first_token(struct daemon *d, struct err *err)
 	json_t *doc;
 	int r;
 
-	if (flow_ntokens(d->flow))
+	if (!first_token_wanted(d))
 		return 0;
 	doc = json_pack("{s:s, s:s, s:[s,s,s,s]}", "name", "default", "tenant", "default", "roles",
 			"user", "operator", "admin", "security");
-	r = flow_token_new(d->flow, doc, text, &t, err);
+	r = flow_token_new(d->flow, doc, true, text, &t, err);
 	json_decref(doc);
 	if (!r)
 		r = write_state(&d->config, "token", text, err);

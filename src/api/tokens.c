@@ -50,7 +50,7 @@ void api_token_new(struct api_call *c)
 
 	if (call_json(c))
 		return;
-	r = flow_token_new(c->api->flow, c->body, text, &t, &err);
+	r = flow_token_new(c->api->flow, c->body, false, text, &t, &err);
 	if (r) {
 		reply_err(c, r, &err);
 		return;

@@ -67,6 +67,7 @@ static const struct {
 	{ "out_of_memory", "it needed more memory than it asked for", "使用的内存超过申请量" },
 	{ "stopped", "it was stopped", "已被停止" },
 	{ "not_started", "the engine could not start it", "引擎未能启动该任务" },
+	{ "returned", "its pool could not start it and gave it back", "资源池未能启动该任务，已退回" },
 	{ "lost", "it vanished with its pool", "随资源池一同丢失" },
 	{ "cancelled", "it was cancelled", "已取消" },
 };

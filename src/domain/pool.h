@@ -85,6 +85,7 @@ struct pool {
 	uint32_t nnodes;
 	struct node *nodes;
 	bool drained, down;
+	bool gave_back;                 /* down because it could not start a run; tried again soon */
 	char why[160];                  /* why drained or down, for people */
 	int64_t seen_ms;                /* when the engine was last heard of */
 	uint32_t nholds, holds_cap;

@@ -28,7 +28,8 @@ enum record_kind {
 	RECORD_ACCEPT = 15,     /* the engine has it */
 	RECORD_START = 16,
 	RECORD_END = 17,        /* the run is over: done, fail, retry or cancelled */
-	RECORD_LOST = 18,       /* the run vanished with its engine */
+	RECORD_LOST = 18,       /* the run vanished with its engine, or (reason `returned`, which is not
+	                         * counted) was never started by it */
 	RECORD_CANCEL = 19,     /* somebody wants it cancelled */
 };
 

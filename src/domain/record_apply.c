@@ -116,7 +116,7 @@ int task_apply(struct task *t, const struct record *r, uint32_t pool_id, struct 
 	else if (r->reason)
 		t->reason = intern(r->reason);
 	if (r->kind == RECORD_LOST) {
-		t->lost++;
+		t->lost += !r->reason || strcmp(r->reason, "returned") != 0;
 		t->retry_ms = r->retry_ms;
 	}
 	if (r->kind == RECORD_CANCEL && task_state_on_pool(to))

@@ -1,7 +1,7 @@
 /* wire.h - rules for text that clients choose, and small helpers around JSON
  *
  * A rule returns NULL when the text is fine, else what is wrong with it, in words
- * that follow the name of the field.  Inside domain/ only.
+ * that follow the name of the field.  For domain/ and the readers of foreign formats in cmd/.
  */
 #ifndef DOMAIN_WIRE_H
 #define DOMAIN_WIRE_H

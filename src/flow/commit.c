@@ -88,14 +88,20 @@ static void after_push(struct flow *f, const struct after *a)
 
 void flow_after_start(struct flow *f, uint64_t task, uint32_t attempt)
 {
-	after_push(f, &(struct after){ .seq = f->appended, .what = AFTER_SEND, .task = task,
-				       .attempt = attempt });
+	if (f->durable >= f->appended)
+		run_send(f, task, attempt);
+	else
+		after_push(f, &(struct after){ .seq = f->appended, .what = AFTER_SEND,
+					       .task = task, .attempt = attempt });
 }
 
 void flow_after_settle(struct flow *f, uint32_t pool, uint64_t task, uint32_t attempt)
 {
-	after_push(f, &(struct after){ .seq = f->appended, .what = AFTER_SETTLE, .pool = pool,
-				       .task = task, .attempt = attempt });
+	if (f->durable >= f->appended)
+		run_settle(f, pool, task, attempt);
+	else
+		after_push(f, &(struct after){ .seq = f->appended, .what = AFTER_SETTLE,
+					       .pool = pool, .task = task, .attempt = attempt });
 }
 
 void flow_when_durable(struct flow *f, void (*fn)(void *arg), void *arg)

@@ -17,6 +17,7 @@ enum {
 	TICK_MS = 1000,                 /* deadlines, back-off and freshness are told in seconds */
 	PRUNE_EVERY_MS = 10 * 60 * 1000,
 	PRUNE_MAX = 10000,
+	GAVE_BACK_MS = 10 * 1000,
 };
 
 void flow_limits_default(struct flow_limits *l)
@@ -43,6 +44,8 @@ static int replay_row(void *arg, const struct store_row *row)
 	else
 		record_done(&r);
 	f->appended = f->durable = row->seq;
+	if (!e && row->closes)
+		table_forget(f);
 	return e;
 }
 
@@ -124,14 +127,25 @@ static void prune(struct flow *f, int64_t now)
 			       PRUNE_MAX);
 }
 
+/* A pool that gave a run back is asked again after a while, unless its engine says itself when
+ * it is up. */
+static void pool_tick(struct pool *p, const struct engine *e, int64_t now)
+{
+	if (!p->down && e->ops->in_process)
+		p->seen_ms = now;
+	if (p->down && p->gave_back && now - p->seen_ms > GAVE_BACK_MS) {
+		p->down = p->gave_back = false;
+		p->why[0] = '\0';
+	}
+}
+
 static void tick(void *arg)
 {
 	struct flow *f = arg;
 	int64_t now = clock_now_ms();
 
 	for (uint32_t i = 0; i < f->c.npools; i++)
-		if (f->engines[i]->ops->in_process && !f->c.pools[i]->down)
-			f->c.pools[i]->seen_ms = now;
+		pool_tick(f->c.pools[i], f->engines[i], now);
 	ready_backoff(f, now);
 	table_forget(f);
 	prune(f, now);
@@ -149,6 +163,7 @@ static void init(struct flow *f, const struct flow_config *c)
 	f->engines = mem_array(c->npools, sizeof(*f->engines));
 	f->lanes = mem_array(c->npools, sizeof(*f->lanes));
 	arena_init(&f->pass_arena);
+	arena_init(&f->tail_arena);
 	buf_init(&f->body, STORE_BODY_MAX);
 	f->pass_timer = timer_new(c->loop, schedule_run, f);
 	f->tick_timer = timer_new(c->loop, tick, f);
@@ -168,6 +183,8 @@ int flow_new(const struct flow_config *c, struct flow **ret, struct err *err)
 	r = replay(f, err);
 	if (!r)
 		r = identify(f, err);
+	if (!r)
+		r = run_check(f, err);
 	for (uint32_t i = 0; !r && i < c->npools; i++)
 		r = open_engine(f, f->c.pools[i], err);
 	if (r) {
@@ -187,7 +204,10 @@ static void world_done(struct flow *f)
 
 	HASH_ITER(hh, f->datasets, d, dtmp) {
 		HASH_DELETE(hh, f->datasets, d);
+		if (d->place)
+			HASH_DELETE(hh_place, f->places, d);
 		dataset_free(d->d);
+		free(d->place);
 		free(d->name);
 		free(d);
 	}
@@ -218,6 +238,7 @@ struct flow *flow_free(struct flow *f)
 	free(f->c.pools);
 	history_free(f->history);
 	arena_done(&f->pass_arena);
+	arena_done(&f->tail_arena);
 	free(f->engines);
 	free(f->lanes);
 	free(f);

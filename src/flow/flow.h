@@ -79,9 +79,10 @@ bool flow_ready(const struct flow *f);                  /* replay done, store he
 const struct token *flow_token_find(const struct flow *f, const char *text);
 uint32_t flow_ntokens(const struct flow *f);
 const struct token *flow_token_at(const struct flow *f, uint32_t i);    /* i < flow_ntokens */
-/* Make one; *ret_text (TOKEN_TEXT_LEN + 1) is the only time its text is seen. */
-int flow_token_new(struct flow *f, const json_t *doc, char *ret_text, const struct token **ret,
-		   struct err *err);
+/* Make one; `all_roles`: the default of a node with a single user, which may hold what a later
+ * one may not.  *ret_text (TOKEN_TEXT_LEN + 1) is the only time its text is seen. */
+int flow_token_new(struct flow *f, const json_t *doc, bool all_roles, char *ret_text,
+		   const struct token **ret, struct err *err);
 int flow_token_revoke(struct flow *f, uint32_t id, struct err *err);
 
 /* ---- tasks ---- */
@@ -115,6 +116,8 @@ const struct task *flow_task_before(const struct flow *f, uint64_t below);
 /* May this token see it?  Own tenant, or a role that sees all (operator, admin, security,
  * auditor). */
 bool flow_may_see(const struct token *who, const char *tenant);
+/* May it change it?  Own tenant with the role user; operator, admin and security everywhere. */
+bool flow_may_change(const struct token *who, const char *tenant);
 
 /* Why a task is not running, a code, or NULL: its own reason, or that of the equal tasks it
  * queues with. */

@@ -16,15 +16,15 @@ static uint64_t mix_text(uint64_t h, const char *s)
 	return rng_mix(h, 0x7e);
 }
 
-/* All that selection looks at.  Two shapes with the same hash would only queue behind each
- * other: each task is still decided by its own spec. */
+/* What selection looks at, but for the name, which only colours a forecast.  Two shapes with
+ * the same hash would only queue behind each other: each task is still decided by its own
+ * spec. */
 uint64_t queue_shape(const struct task_spec *s)
 {
 	uint64_t h = 0xcbf29ce484222325ULL;
 
 	h = mix_text(h, s->tenant);
 	h = mix_text(h, s->kind);
-	h = mix_text(h, s->name);
 	h = mix_text(h, s->image);
 	h = mix_text(h, s->stay_within);
 	h = mix_text(h, s->data_region);

@@ -90,19 +90,34 @@ static void give_up(struct flow *f, const struct task *t)
 	ready_after_end(f, t);
 }
 
+static void cancelled(struct flow *f, const struct task *t)
+{
+	struct record r = { .kind = RECORD_CANCEL, .sub = t->sub, .task = t->no,
+			    .reason = "cancelled" };
+
+	flow_commit(f, &r);
+	ready_after_end(f, t);
+}
+
 void ready_check(struct flow *f, struct task *t)
 {
 	enum need n;
 
 	if (t->state != TASK_WAITING || t->bucket)
 		return;
+	if (t->cancel_wanted) {
+		cancelled(f, t);        /* the wish outlived the run it was meant for */
+		return;
+	}
 	n = others_met(f, t->spec);
 	if (n == NEED_NEVER) {
 		give_up(f, t);
 	} else if (n == NEED_OTHERS) {
 		note_wait(f, t, REASON_DEPENDENCY);
 	} else if (t->retry_ms) {
-		push(&f->backoff, &f->nbackoff, &f->backoff_cap, t->no);
+		if (!t->backing_off)
+			push(&f->backoff, &f->nbackoff, &f->backoff_cap, t->no);
+		t->backing_off = true;
 		note_wait(f, t, REASON_BACKOFF);
 	} else {
 		queue_push(f, t);
@@ -134,7 +149,10 @@ static void tell(struct flow *f, uint64_t no)
 	for (uint32_t i = 0; i < s->nwaiters; i++) {
 		struct sub *w = sub_find(f, s->waiters[i]);
 
-		for (uint32_t k = 0; w && w->left && k < w->next; k++)
+		/* All elements of a submission wait for the same. */
+		if (!w || !w->left || others_met(f, w->spec) == NEED_OTHERS)
+			continue;
+		for (uint32_t k = 0; k < w->next; k++)
 			ready_check(f, table_get(f, w->no + k));
 	}
 }
@@ -145,8 +163,12 @@ void ready_after_end(struct flow *f, const struct task *t)
 {
 	assert(task_state_final(t->state));
 	push(&f->ended, &f->nended, &f->ended_cap, t->no);
-	if (f->telling)
-		return;
+	if (!f->telling)
+		ready_tell(f);
+}
+
+void ready_tell(struct flow *f)
+{
 	f->telling = true;
 	for (uint32_t i = 0; i < f->nended; i++)
 		tell(f, f->ended[i]);
@@ -163,7 +185,10 @@ void ready_backoff(struct flow *f, int64_t now)
 	for (uint32_t i = 0; i < n; i++) {
 		struct task *t = table_get(f, f->backoff[i]);
 
-		if (!t || t->state != TASK_WAITING)
+		if (!t)
+			continue;
+		t->backing_off = false;
+		if (t->state != TASK_WAITING)
 			continue;
 		if (t->retry_ms <= now)
 			t->retry_ms = 0;

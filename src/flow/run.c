@@ -13,6 +13,8 @@
 enum {
 	TRANSFER_RETRIES = 2,           /* a failed input or output is tried again so often at least */
 	BACKOFF_MAX_MS = 60 * 1000,
+	RETURNED_MS = 5 * 1000,
+	SETTLE_AGAIN_MS = 3600 * 1000,
 };
 
 void flow_run_id(const struct flow *f, const struct task *t, uint32_t attempt, char out[RUN_ID_MAX])
@@ -137,14 +139,25 @@ static void run_lost(struct flow *f, struct task *t, const char *text)
 			       .reason = "lost" };
 
 	flow_commit(f, &r);
-	if (t->cancel_wanted) {
-		struct record c = { .kind = RECORD_CANCEL, .sub = t->sub, .task = t->no,
-				    .reason = "cancelled" };
-
-		flow_commit(f, &c);
-	} else if (t->lost >= TASK_LOST_MAX) {
+	if (!t->cancel_wanted && t->lost >= TASK_LOST_MAX)
 		flow_commit(f, &stop);
+	over(f, t);
+}
+
+/* The engine did not start it, and it is nobody's fault: the task goes back, uncounted, and
+ * the pool is left alone for a while.  `p` NULL: only this task does not fit there. */
+static void run_returned(struct flow *f, struct task *t, struct pool *p, const char *text)
+{
+	struct record r = { .kind = RECORD_LOST, .sub = t->sub, .task = t->no,
+			    .reason = "returned", .text = text,
+			    .retry_ms = clock_now_ms() + RETURNED_MS };
+
+	if (p && !p->down) {
+		p->down = p->gave_back = true;
+		p->seen_ms = clock_now_ms();
+		snprintf(p->why, sizeof(p->why), "%.150s", text);
 	}
+	flow_commit(f, &r);
 	over(f, t);
 }
 
@@ -211,8 +224,10 @@ static void send_run(struct flow *f, struct task *t)
 	const char *no = forbidden(f, t);
 	int r;
 
+	if (!spec.place)
+		no = "the pool is smaller than it was when it was chosen";
 	if (no) {
-		not_started(f, t, no);
+		run_returned(f, t, NULL, no);
 		return;
 	}
 	arena_init(&arena);
@@ -225,7 +240,7 @@ static void send_run(struct flow *f, struct task *t)
 		if (r) {
 			log_warn("flow", "could not start run %s on %s: %s", id,
 				 f->c.pools[t->pool]->name, err.text);
-			run_lost(f, t, err.text);
+			run_returned(f, t, f->c.pools[t->pool], err.text);
 		}
 	}
 	arena_done(&arena);
@@ -279,6 +294,7 @@ static void pool_news(struct flow *f, struct pool *p, const struct engine_event 
 	if (p->down == !ev->up)
 		return;
 	p->down = !ev->up;
+	p->gave_back = false;
 	if (!p->drained)
 		snprintf(p->why, sizeof(p->why), "%s", p->down && ev->text ? ev->text : "");
 	log_info("flow", "pool %s is %s%s%s", p->name, ev->up ? "up" : "down", ev->text ? ": " : "",
@@ -339,15 +355,11 @@ void run_event(void *arg, const struct pool *pool, const struct engine_event *ev
 
 static void resume_run(struct flow *f, struct task *t)
 {
-	struct engine *e = t->pool < f->c.npools ? f->engines[t->pool] : NULL;
+	struct engine *e = f->engines[t->pool];
 	char id[RUN_ID_MAX];
 	struct err err = { 0 };
 	int r;
 
-	if (!e) {
-		run_lost(f, t, "its pool is no longer in the configuration");
-		return;
-	}
 	flow_run_id(f, t, t->attempt, id);
 	r = e->ops->adopt(e, id, &err);
 	if (r == ENGINE_E_GONE && t->state == TASK_SENDING)
@@ -358,24 +370,37 @@ static void resume_run(struct flow *f, struct task *t)
 		stop_run(f, t);
 }
 
-void run_resume(struct flow *f)
+/* A pool that is gone from the configuration may still have runs of ours: to choose again for
+ * them would run them twice. */
+int run_check(const struct flow *f, struct err *err)
 {
 	const struct task *t = NULL;
-	uint64_t no;
 
-	for (no = 0; no < f->next_no; no++) {
-		if (!f->npages || no / PAGE >= f->npages)
-			break;
-		if (!f->pages[no / PAGE]) {
-			no += PAGE - 1 - no % PAGE;
-			continue;
-		}
-		t = table_get(f, no);
+	while ((t = flow_task_before(f, t ? t->no : UINT64_MAX)))
+		if (task_state_on_pool(t->state) && t->pool >= f->c.npools)
+			return err_set(err, -EINVAL, "task %llu is still on a pool that is not in "
+				       "the configuration any more; declare the pool again, "
+				       "drain it, and take it out when it is empty",
+				       (unsigned long long)t->no);
+	return 0;
+}
+
+void run_resume(struct flow *f)
+{
+	int64_t lately = clock_now_ms() - SETTLE_AGAIN_MS;
+
+	for (uint64_t no = 1; no < f->next_no; no++) {
+		struct task *t = table_get(f, no);
+
+		if (!t && no / PAGE < f->npages && !f->pages[no / PAGE])
+			no += PAGE - 1 - no % PAGE;     /* a page of forgotten ones */
 		if (!t)
 			continue;
 		if (t->no == t->sub && sub_find(f, t->sub)->left)
 			ready_sub(f, sub_find(f, t->sub));
 		if (task_state_on_pool(t->state))
-			resume_run(f, table_get(f, no));
+			resume_run(f, t);
+		else if (t->attempt && t->ended_ms > lately && t->pool < f->c.npools)
+			run_settle(f, t->pool, t->no, t->attempt);      /* may have been cut off */
 	}
 }

@@ -17,9 +17,12 @@
 #include <string.h>
 
 enum {
-	PASS_BUCKETS_MAX = 1000,        /* looked at in one pass, oldest first (cf. Slurm's
+	PASS_BLOCKED_MAX = 1000,        /* kinds of task that wait for room, oldest first (cf. Slurm's
 	                                 * bf_max_job_test, 500 by default) */
-	PASS_SENT_MAX = 2000,           /* then the loop gets a turn */
+	PASS_LOOKED_MAX = PASS_KEPT_MAX,/* those that no pool can take now included: they must not
+	                                 * keep the others from being looked at */
+	PASS_MOVED_MAX = 2000,          /* sent or given up; then the loop gets a turn */
+	TELL_EVERY_MS = 10 * 1000,      /* a wait whose reason changes to and fro is written so often */
 	PASS_SHARE = 8,                 /* the next pass waits so many times the length of the last:
 	                                 * under load at most a ninth of the time goes there */
 	PASS_GAP_MAX_MS = 1000,
@@ -74,12 +77,13 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 	*ret = (struct ask){ .spec = s, .seed = rng_mix(f->c.seed, no) };
 	for (uint32_t i = 0; i < s->ninputs; i++) {
 		const struct task_input *in = &s->inputs[i];
-		const struct dataset *d = in->dataset ? flow_dataset_find(f, in->dataset) : NULL;
+		const struct dataset *d = input_dataset(f, in);
 
 		/* A level that was raised since the task came counts at once. */
 		if (d && d->level > ret->data_level)
 			ret->data_level = d->level;
-		ask_data(ret, d ? d->region : s->data_region, d ? d->size_mb : in->size_mb);
+		ask_data(ret, d ? d->region : s->data_region,
+			 in->dataset && d ? d->size_mb : in->size_mb);
 	}
 	if (f->c.limits.tenant_running_max) {
 		const struct tenant *t = tenant_find(f, s->tenant);
@@ -115,16 +119,21 @@ static void choose(struct flow *f, struct task *t, const struct decision *d,
 	buf_done(&why);
 }
 
-static void give_up(struct flow *f, struct task *t, enum reason reason, const struct decision *d,
+/* Of many equal tasks that are given up together the first keeps the whole decision. */
+static void give_up(struct flow *f, struct bucket *b, enum reason reason, const struct decision *d,
 		    const struct snapshot *s, const struct ask *a)
 {
+	struct task *t = b->head;
 	struct buf why;
 	struct record r = { .kind = RECORD_GIVE_UP, .sub = t->sub, .task = t->no,
 			    .at_ms = s->now_ms, .reason = reason_code(reason) };
 
 	buf_init(&why, STORE_BODY_MAX / 2);
-	decision_encode(s, a, d, &why);
-	r.why = why.full ? NULL : why.data;
+	if (!b->gave_up) {
+		decision_encode(s, a, d, &why);
+		r.why = why.full ? NULL : why.data;
+	}
+	b->gave_up = true;
 	queue_remove(f, t);
 	flow_commit(f, &r);
 	buf_done(&why);
@@ -140,11 +149,14 @@ static void tell_wait(struct flow *f, struct bucket *b, const struct decision *d
 			    .at_ms = s->now_ms, .reason = reason };
 	struct buf why;
 
-	if (b->told && b->reason == reason && b->best == d->best)
-		return;
-	b->told = b->head->no;
 	b->reason = reason;
 	b->best = d->best;
+	if (b->told_reason && ((b->told_reason == reason && b->told_best == d->best) ||
+			       s->now_ms - b->told_ms < TELL_EVERY_MS))
+		return;
+	b->told_reason = reason;
+	b->told_best = d->best;
+	b->told_ms = s->now_ms;
 	buf_init(&why, STORE_BODY_MAX / 2);
 	decision_encode(s, a, d, &why);
 	r.why = why.full ? NULL : why.data;
@@ -174,11 +186,11 @@ static void charge(struct flow *f, const struct snapshot *s, const struct ask *a
 		l->ahead_cpu_ms = INT64_MAX;
 }
 
-static void decide(struct flow *f, const struct snapshot *s, struct task *t, struct ask *a,
-		   struct decision *d)
+static void decide(struct flow *f, const struct snapshot *s, struct task *t, struct arena *arena,
+		   struct ask *a, struct decision *d)
 {
 	schedule_ask(f, t->spec, t->no, a);
-	select_decide(s, a, &f->pass_arena, d);
+	select_decide(s, a, arena, d);
 	f->counts.decisions++;
 }
 
@@ -188,13 +200,14 @@ static unsigned overflow(struct flow *f, const struct snapshot *s, struct bucket
 {
 	unsigned sent = 0;
 
-	while (b->n > 1 && lane_of(f, head) && sent < PASS_SENT_MAX) {
+	while (b->n > 1 && lane_of(f, head) && sent < PASS_MOVED_MAX) {
 		struct lane kept = *lane_of(f, head);
 		struct decision d;
 		struct ask a;
 
 		charge(f, s, head_ask, head, b->n - 1);
-		decide(f, s, b->tail, &a, &d);
+		arena_reset(&f->tail_arena);
+		decide(f, s, b->tail, &f->tail_arena, &a, &d);
 		*lane_of(f, head) = kept;
 		if (d.outcome != OUTCOME_CHOSEN)
 			break;
@@ -205,63 +218,82 @@ static unsigned overflow(struct flow *f, const struct snapshot *s, struct bucket
 	return sent;
 }
 
-/* Returns how many were sent; a bucket that still has tasks then has to wait. */
+/* Ask the head of a bucket, and move it if it can be.  Returns how many tasks left; if the
+ * rest has to wait, *ret_blocked says so, and b->best for which pool. */
 static unsigned pass_bucket(struct flow *f, const struct snapshot *s, struct bucket *b,
 			    bool *ret_blocked)
 {
 	struct task *t = b->head;
 	struct decision d;
 	struct ask a;
+	bool late = t->spec->deadline_ms && s->now_ms >= t->spec->deadline_ms;
 
 	*ret_blocked = false;
-	decide(f, s, t, &a, &d);
-	if (t->spec->deadline_ms && s->now_ms >= t->spec->deadline_ms) {
-		give_up(f, t, REASON_DEADLINE, &d, s, &a);
-		return 0;
+	decide(f, s, t, &f->pass_arena, &a, &d);
+	if (late || d.outcome == OUTCOME_REFUSED) {
+		/* It was possible when it came: a deadline or budget is out of reach now. */
+		give_up(f, b, late ? REASON_DEADLINE : decision_reason(&d), &d, s, &a);
+		return 1;
 	}
-	switch (d.outcome) {
-	case OUTCOME_CHOSEN:
+	if (d.outcome == OUTCOME_CHOSEN) {
 		choose(f, t, &d, s, &a);
 		return 1;
-	case OUTCOME_REFUSED:
-		/* It was possible when it came: a deadline or budget is out of reach now. */
-		give_up(f, t, decision_reason(&d), &d, s, &a);
-		return 0;
-	default:
-		tell_wait(f, b, &d, s, &a);
-		*ret_blocked = true;
-		return overflow(f, s, b, &a, &d);
 	}
+	tell_wait(f, b, &d, s, &a);
+	*ret_blocked = true;
+	return overflow(f, s, b, &a, &d);
 }
 
+static bool pass_may_go_on(const struct flow *f, unsigned kept, unsigned blocked, unsigned moved)
+{
+	return queue_top(f) && kept < PASS_LOOKED_MAX && blocked < PASS_BLOCKED_MAX &&
+		moved < PASS_MOVED_MAX &&
+		f->c.store->ops->pending(f->c.store) <= f->c.limits.pending_max;
+}
+
+static void pass(struct flow *f)
+{
+	struct snapshot s;
+	unsigned kept = 0, blocked = 0, moved = 0;
+
+	memset(f->lanes, 0, f->c.npools * sizeof(*f->lanes));
+	schedule_snapshot(f, f->lanes, &s);
+	while (pass_may_go_on(f, kept, blocked, moved)) {
+		struct bucket *b = queue_pop(f);
+		bool wait;
+
+		moved += pass_bucket(f, &s, b, &wait);
+		arena_reset(&f->pass_arena);
+		if (wait) {
+			f->kept[kept++] = b;
+			blocked += b->best != UINT32_MAX;
+		} else {
+			queue_return(f, b);
+		}
+	}
+	while (kept)
+		queue_return(f, f->kept[--kept]);
+	f->pass_wanted = moved >= PASS_MOVED_MAX;
+}
+
+/* Those that wait for tasks given up in the pass are told after it: they may come back to a
+ * bucket that is out of the heap. */
 void schedule_run(void *arg)
 {
 	struct flow *f = arg;
-	struct bucket *blocked[PASS_BUCKETS_MAX];
-	struct snapshot s;
 	uint64_t began_ns = uv_hrtime();
-	unsigned nblocked = 0, sent = 0;
+	bool again;
 
 	f->pass_wanted = false;
 	if (f->trouble || !queue_top(f))
 		return;
-	memset(f->lanes, 0, f->c.npools * sizeof(*f->lanes));
-	schedule_snapshot(f, f->lanes, &s);
-	while (nblocked < PASS_BUCKETS_MAX && sent < PASS_SENT_MAX && queue_top(f)) {
-		struct bucket *b = queue_pop(f);
-		bool wait;
-
-		sent += pass_bucket(f, &s, b, &wait);
-		arena_reset(&f->pass_arena);
-		if (wait)
-			blocked[nblocked++] = b;
-		else
-			queue_return(f, b);
-	}
-	while (nblocked)
-		queue_return(f, blocked[--nblocked]);
+	f->telling = true;
+	pass(f);
+	again = f->pass_wanted;
+	f->pass_wanted = false;
 	pass_over(f, began_ns);
-	if (sent >= PASS_SENT_MAX)
+	ready_tell(f);
+	if (again)
 		schedule_want(f);
 }
 

@@ -14,7 +14,10 @@
 
 #include <uthash.h>
 
-enum { PAGE = 1024 };           /* tasks per page of the table */
+enum {
+	PAGE = 1024,                    /* tasks per page of the table */
+	PASS_KEPT_MAX = 10000,          /* kinds of task that one pass looks at */
+};
 
 struct tenant {
 	char *name;
@@ -51,17 +54,21 @@ struct bucket {
 	struct task *head, *tail;       /* ascending numbers */
 	uint32_t n;
 	uint32_t slot;                  /* in the heap */
-	const char *reason;             /* why the head waits, last time it was asked */
-	uint32_t best;                  /* and for which pool */
-	uint64_t told;                  /* task that has this in the journal */
+	const char *reason;             /* why the head waits, last time it was asked … */
+	uint32_t best;                  /* … and for which pool, UINT32_MAX: none is usable now */
+	const char *told_reason;        /* what the journal says of it */
+	uint32_t told_best;
+	int64_t told_ms;
+	bool gave_up;                   /* and why it did is in the journal */
 	UT_hash_handle hh;
 };
 
 /* A removed data set stays as a mark: its name may not come back with a lower level. */
 struct dataset_entry {
 	char *name;
+	char *place;                    /* its url as place_of_url() writes it */
 	struct dataset *d;
-	UT_hash_handle hh;
+	UT_hash_handle hh, hh_place;
 };
 
 struct token_entry {
@@ -120,7 +127,8 @@ struct flow {
 	int64_t pass_next_ms;           /* by the monotonic clock: not before */
 	struct timer *pass_timer, *tick_timer;
 	struct lane *lanes;
-	struct arena pass_arena;
+	struct arena pass_arena, tail_arena;
+	struct bucket *kept[PASS_KEPT_MAX];     /* out of the heap during a pass */
 
 	struct engine **engines;        /* by pool id */
 	struct history *history;
@@ -128,6 +136,7 @@ struct flow {
 	struct token **token_list;
 	uint32_t ntokens;
 	struct dataset_entry *datasets; /* by name */
+	struct dataset_entry *places;   /* by place */
 	struct dataset_entry **dataset_list;
 	uint32_t ndatasets;
 
@@ -180,6 +189,7 @@ void queue_done(struct flow *f);
 void ready_check(struct flow *f, struct task *t);
 void ready_sub(struct flow *f, struct sub *s);          /* its tasks, as far as the array limit allows */
 void ready_after_end(struct flow *f, const struct task *t);     /* those that wait for this one */
+void ready_tell(struct flow *f);
 void ready_backoff(struct flow *f, int64_t now);
 enum reason ready_reason(const struct flow *f, const struct task *t);   /* REASON_COUNT: it is ready */
 void ready_done(struct flow *f);
@@ -194,10 +204,13 @@ void schedule_snapshot(const struct flow *f, struct lane *lanes, struct snapshot
 void run_send(struct flow *f, uint64_t task, uint32_t attempt);
 void run_settle(struct flow *f, uint32_t pool, uint64_t task, uint32_t attempt);
 void run_event(void *arg, const struct pool *p, const struct engine_event *ev);
+int run_check(const struct flow *f, struct err *err);    /* may we start at all? */
 void run_resume(struct flow *f);                        /* after a restart */
 int run_id_parse(const struct flow *f, const char *run_id, uint64_t *ret_no, uint32_t *ret_attempt);
 
-/* doc.c */
+/* world.c */
+char *place_of_url(const char *url);                    /* mem_alloc()ed */
+const struct dataset *input_dataset(const struct flow *f, const struct task_input *in);
 bool roots_allow(const char *const *roots, const char *url);
 int inputs_check(const struct flow *f, struct task_spec *s, const struct token *who,
 		 struct err *err);

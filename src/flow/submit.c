@@ -8,14 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads only what is wanted of the world; nothing is changed before everything is checked. */
-static int decode(struct flow *f, const json_t *doc, const struct token *who,
+static int decode(const struct flow *f, const json_t *doc, const struct token *who, int64_t now_ms,
 		  struct task_spec **ret, struct err *err)
 {
-	struct task_world w = { f->c.catalogue, prefer_profiles, who->tenant, who->name,
-				clock_now_ms() };
+	struct task_world w = { f->c.catalogue, prefer_profiles, who->tenant, who->name, now_ms };
+
+	return task_spec_decode(doc, &w, ret, err);
+}
+
+/* Reads only what is wanted of the world; nothing is changed before everything is checked. */
+static int decode_new(struct flow *f, const json_t *doc, const struct token *who,
+		      struct task_spec **ret, struct err *err)
+{
 	struct task_spec *s;
-	int e = task_spec_decode(doc, &w, &s, err);
+	int e = decode(f, doc, who, clock_now_ms(), &s, err);
 
 	if (e)
 		return e;
@@ -43,13 +49,33 @@ static int room_check(const struct flow *f, const struct task_spec *s, struct er
 	return 0;
 }
 
-/* The key was used before: the same task is an echo, another one a mistake. */
-static int known(const struct flow *f, const struct key *k, const json_t *doc,
-		 struct flow_submitted *ret, struct err *err)
+/* The submission whose idempotency key this document repeats, or NULL. */
+static const struct key *key_of(const struct flow *f, const json_t *doc, const struct token *who)
+{
+	const char *key = json_string_value(json_object_get(doc, "idempotency_key"));
+
+	return key && *key ? key_find(f, who->tenant, key) : NULL;
+}
+
+/* The key was used before: the same task is an echo, another one a mistake.  Asked before all
+ * else: what was accepted once must not be refused when it is said again, although its deadline
+ * has passed or the node is full by now. */
+static int repeated(const struct flow *f, const struct key *k, const json_t *doc,
+		    const struct token *who, struct flow_submitted *ret, struct err *err)
 {
 	const struct task *t = table_get(f, k->sub->no);
+	struct task_spec *spec;
+	json_t *full;
+	bool same;
+	int e = decode(f, doc, who, 0, &spec, err);
 
-	if (doc_hash(doc) != k->doc_hash) {
+	if (e)
+		return e;
+	full = task_spec_json(spec, f->c.catalogue);
+	same = doc_hash(full) == k->doc_hash;
+	json_decref(full);
+	task_spec_unref(spec);
+	if (!same) {
 		err_field(err, "idempotency_key", "was used for another task, %llu",
 			  (unsigned long long)k->sub->no);
 		return FLOW_E_CONFLICT;
@@ -93,10 +119,11 @@ static void begin(struct flow *f, struct sub *s, struct flow_submitted *ret)
 	select_decide(&snap, &a, &arena, &d);
 	f->counts.decisions++;
 	if (d.outcome == OUTCOME_REFUSED) {
-		s->next = s->spec->array_n;
+		s->next = s->active = s->spec->array_n;
 		refuse_all(f, s, &d, &snap, &a);
 		ret->refused = t->reason;
-		ready_after_end(f, t);
+		for (uint32_t i = 0; i < s->spec->array_n; i++)
+			ready_after_end(f, table_get(f, s->no + i));
 	} else {
 		ready_sub(f, s);
 	}
@@ -107,28 +134,25 @@ int flow_submit(struct flow *f, const json_t *doc, const struct token *who,
 		struct flow_submitted *ret, struct err *err)
 {
 	struct record r = { .kind = RECORD_SUBMIT };
+	const struct key *k = key_of(f, doc, who);
 	struct task_spec *spec;
-	const struct key *k;
-	int e = decode(f, doc, who, &spec, err);
+	int e;
 
+	if (k)
+		return repeated(f, k, doc, who, ret, err);
+	e = decode_new(f, doc, who, &spec, err);
 	if (e)
 		return e;
 	e = room_check(f, spec, err);
-	if (e)
-		goto out;
-	r.doc = task_spec_json(spec, f->c.catalogue);
-	k = spec->idempotency_key ? key_find(f, spec->tenant, spec->idempotency_key) : NULL;
-	if (k) {
-		e = known(f, k, r.doc, ret, err);
-		goto out;
+	if (!e) {
+		r.doc = task_spec_json(spec, f->c.catalogue);
+		r.sub = r.task = f->next_no;
+		flow_commit(f, &r);
+		json_decref(r.doc);
+		*ret = (struct flow_submitted){ .sub = r.sub, .n = spec->array_n,
+						.task = table_get(f, r.sub) };
+		begin(f, sub_find(f, r.sub), ret);
 	}
-	r.sub = r.task = f->next_no;
-	flow_commit(f, &r);
-	*ret = (struct flow_submitted){ .sub = r.sub, .n = spec->array_n,
-					.task = table_get(f, r.sub) };
-	begin(f, sub_find(f, r.sub), ret);
-out:
-	json_decref(r.doc);
 	task_spec_unref(spec);
 	return e;
 }
@@ -141,7 +165,7 @@ int flow_dry_run(struct flow *f, const json_t *doc, const struct token *who, str
 	struct snapshot snap;
 	struct decision d;
 	struct ask a;
-	int e = decode(f, doc, who, &spec, err);
+	int e = decode_new(f, doc, who, &spec, err);
 
 	if (e)
 		return e;
@@ -162,8 +186,12 @@ static void cancel_one(struct flow *f, struct task *t, const struct token *who)
 	struct record r = { .kind = RECORD_CANCEL, .sub = t->sub, .task = t->no,
 			    .reason = "cancelled", .text = who->name };
 
-	if (task_state_final(t->state) || t->cancel_wanted)
+	if (task_state_final(t->state))
 		return;
+	if (t->cancel_wanted) {         /* said again: the engine is asked again */
+		flow_after_start(f, t->no, t->attempt);
+		return;
+	}
 	queue_remove(f, t);
 	flow_commit(f, &r);
 	if (task_state_final(t->state))
@@ -180,6 +208,8 @@ int flow_cancel(struct flow *f, uint64_t sub, int64_t index, const struct token 
 
 	if (!s || (index >= 0 && !one) || !flow_may_see(who, s->spec->tenant))
 		return err_set(err, FLOW_E_NOT_FOUND, "there is no such task");
+	if (!flow_may_change(who, s->spec->tenant))
+		return err_set(err, FLOW_E_FORBIDDEN, "it is the task of another tenant");
 	if (one ? task_state_final(one->state) : !s->left)
 		return err_set(err, FLOW_E_CONFLICT, "it is over already");
 	if (f->trouble)

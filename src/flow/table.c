@@ -95,10 +95,17 @@ static char *key_text(const char *tenant, const char *key)
 	return text;
 }
 
+/* Without the level: it may have been raised by a data set, and the same request must still
+ * be the same later. */
 uint64_t doc_hash(const json_t *doc)
 {
-	char *text = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+	json_t *plain = json_copy((json_t *)doc);
 	uint64_t h = 0xcbf29ce484222325ULL;
+	char *text;
+
+	json_object_del(plain, "data_level");
+	text = json_dumps(plain, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+	json_decref(plain);
 
 	for (const char *p = text; p && *p; p++)
 		h = (h ^ (unsigned char)*p) * 0x100000001b3ULL;         /* FNV-1a */

@@ -17,6 +17,12 @@ bool flow_may_see(const struct token *who, const char *tenant)
 	return who->roles & SEES_ALL || !strcmp(who->tenant, tenant);
 }
 
+bool flow_may_change(const struct token *who, const char *tenant)
+{
+	return who->roles & (ROLE_OPERATOR | ROLE_ADMIN | ROLE_SECURITY) ||
+		(who->roles & ROLE_USER && !strcmp(who->tenant, tenant));
+}
+
 static int busy(const struct flow *f, struct err *err)
 {
 	return f->trouble ? err_set(err, FLOW_E_BUSY, "the store cannot keep up; try again") : 0;
@@ -43,25 +49,66 @@ bool roots_allow(const char *const *roots, const char *url)
 	return false;
 }
 
+/* One spelling for one place: file: URLs are percent-decoded, others lose their query, and
+ * none ends with a slash. */
+char *place_of_url(const char *url)
+{
+	char path[TASK_URL_MAX + 1];
+	bool file = !file_url_path(url, path, sizeof(path));
+	char *place = mem_strdup(file ? path : url);
+	size_t n;
+
+	if (!file)
+		place[strcspn(place, "?")] = '\0';
+	for (n = strlen(place); n > 1 && place[n - 1] == '/'; n--)
+		place[n - 1] = '\0';
+	return place;
+}
+
+/* The data set that is at this place or has it inside, the innermost one; also a removed one,
+ * whose level still stands. */
+static const struct dataset *dataset_covering(const struct flow *f, const char *url)
+{
+	_cleanup_(mem_freep) char *place = HASH_COUNT(f->datasets) ? place_of_url(url) : NULL;
+	struct dataset_entry *e = NULL;
+
+	while (place && *place) {
+		char *slash = strrchr(place, '/');
+
+		HASH_FIND(hh_place, f->places, place, strlen(place), e);
+		if (e)
+			return e->d;
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	return NULL;
+}
+
+const struct dataset *input_dataset(const struct flow *f, const struct task_input *in)
+{
+	return in->dataset ? flow_dataset_find(f, in->dataset) : dataset_covering(f, in->url);
+}
+
+/* A data set protects its place however it is named: by its name or by a bare URL. */
 static int input_check(const struct flow *f, struct task_spec *s, uint32_t i,
 		       const struct token *who, struct err *err)
 {
 	const struct task_input *in = &s->inputs[i];
-	const struct dataset *d;
+	const struct dataset *d = input_dataset(f, in);
 	char field[48];
 
 	snprintf(field, sizeof(field), "inputs[%u].%s", i, in->dataset ? "dataset" : "url");
-	if (!in->dataset) {
-		if (roots_allow(f->c.read_roots, in->url))
-			return 0;
+	if (in->dataset && (!d || !flow_may_see(who, d->tenant)))
+		return err_field(err, field, "there is no dataset of this name");
+	if (!in->dataset && !roots_allow(f->c.read_roots, in->url)) {
 		err_field(err, field, "lies outside the directories that tasks may read");
 		err_hint(err, "the operator lists them under files.read in the configuration");
 		return ERR_E_INPUT;
 	}
-	d = flow_dataset_find(f, in->dataset);
-	if (!d || !flow_may_see(who, d->tenant))
-		return err_field(err, field, "there is no dataset of this name");
-	if (d->level > s->level)
+	if (d && !flow_may_see(who, d->tenant))
+		return err_field(err, field, "belongs to a data set of another tenant");
+	if (d && d->level > s->level)
 		s->level = d->level;            /* 就高: the highest of all inputs counts */
 	return 0;
 }
@@ -181,19 +228,31 @@ const struct dataset *flow_dataset_at(const struct flow *f, uint32_t i)
 
 enum { DATASETS_MAX = 100000 };
 
+static const struct dataset *dataset_at(const struct flow *f, const char *url)
+{
+	_cleanup_(mem_freep) char *place = place_of_url(url);
+	struct dataset_entry *e = NULL;
+
+	HASH_FIND(hh_place, f->places, place, strlen(place), e);
+	return e ? e->d : NULL;
+}
+
 static int dataset_allowed(const struct flow *f, const struct dataset *d, const struct token *who,
 			   struct err *err)
 {
 	const struct dataset *old = dataset_known(f, d->name);
+	const struct dataset *there = dataset_at(f, d->url);
 
 	if (!roots_allow(f->c.read_roots, d->url))
 		return err_field(err, "url", "lies outside the directories that tasks may read");
-	if (old && !old->removed && !flow_may_see(who, old->tenant))
+	if (old && !old->removed && !flow_may_change(who, old->tenant))
 		return err_set(err, FLOW_E_CONFLICT, "the name is taken");
 	if (old && d->level < old->level && !(who->roles & ROLE_SECURITY))
 		return err_set(err, FLOW_E_FORBIDDEN,
 			       "only the security role may lower a level, from %s to %s",
 			       level_name(old->level), level_name(d->level));
+	if (there && strcmp(there->name, d->name))
+		return err_set(err, FLOW_E_CONFLICT, "this url is a data set already");
 	if (!old && flow_ndatasets(f) >= DATASETS_MAX)
 		return err_set(err, FLOW_E_LIMIT, "there are %d datasets already", DATASETS_MAX);
 	return 0;
@@ -237,6 +296,8 @@ int flow_dataset_remove(struct flow *f, const char *name, const struct token *wh
 		return e;
 	if (!d || !flow_may_see(who, d->tenant))
 		return err_set(err, FLOW_E_NOT_FOUND, "there is no dataset of this name");
+	if (!flow_may_change(who, d->tenant))
+		return err_set(err, FLOW_E_FORBIDDEN, "it is the dataset of another tenant");
 	r.doc = json_pack("{s:s, s:s}", "removed", name, "by", who->name);
 	flow_commit(f, &r);
 	json_decref(r.doc);
@@ -275,14 +336,14 @@ static void token_commit(struct flow *f, const struct token *t)
 	json_decref(r.doc);
 }
 
-int flow_token_new(struct flow *f, const json_t *doc, char *ret_text, const struct token **ret,
-		   struct err *err)
+int flow_token_new(struct flow *f, const json_t *doc, bool all_roles, char *ret_text,
+		   const struct token **ret, struct err *err)
 {
 	struct token t = { 0 };
 	int e = busy(f, err);
 
 	if (!e)
-		e = token_decode(doc, f->ntokens == 0, &t, err);
+		e = token_decode(doc, all_roles, &t, err);
 	if (e)
 		return e;
 	if (f->ntokens >= TOKENS_MAX)

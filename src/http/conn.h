@@ -37,7 +37,7 @@ enum {
 	HTTP_EXTRA_MAX = 4 * 1024,      /* response headers of the handler */
 	HTTP_POOL_MAX = 256,            /* exchanges kept for the next request, ~10 KiB each */
 	HTTP_LINGER_MS = 2000,
-	HTTP_LINGER_BYTES = 256 * 1024,
+	HTTP_LINGER_BYTES = 16 << 20,   /* … or so much: a client that is still sending must see the 413 */
 	HTTP_OVERFLOW_MAX = 64,         /* connections above conns_max that are told 503 */
 };
 

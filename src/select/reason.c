@@ -90,6 +90,7 @@ static const struct words ends[] = {
 	{ "output", "Its outputs could not be stored.", "未能存放输出结果。" },
 	{ "stopped", "It was stopped on its pool, by somebody else.", "已在资源池上被他人停止。" },
 	{ "not_started", "The engine could not start it.", "引擎未能启动该任务。" },
+	{ "returned", "Its pool could not start it and gave it back.", "资源池未能启动该任务，已退回。" },
 	{ "lost", "It vanished with its engine.", "随引擎一同丢失。" },
 	{ "cancelled", "It was cancelled.", "已取消。" },
 };

@@ -53,8 +53,9 @@ static void on_fatal(void *arg, const char *why)
 	fail_msg("fatal: %s", why);
 }
 
-static void start(struct world *w, const char *a, const char *b, const struct flow_limits *l)
+static int try_start(struct world *w, const char *a, const char *b, const struct flow_limits *l)
 {
+	int r;
 	struct store_events ev;
 	struct pool **pools = mem_array(2, sizeof(*pools));
 	struct flow_config c = { .loop = &w->loop, .catalogue = &w->catalogue, .pools = pools,
@@ -71,9 +72,15 @@ static void start(struct world *w, const char *a, const char *b, const struct fl
 	if (!w->store)
 		assert_int_equal(store_memory_open(&w->loop, &ev, &w->store, &w->err), 0);
 	c.store = w->store;
-	if (flow_new(&c, &w->flow, &w->err))
-		fail_msg("%s", w->err.text);
+	r = flow_new(&c, &w->flow, &w->err);
 	free(pools);
+	return r;
+}
+
+static void start(struct world *w, const char *a, const char *b, const struct flow_limits *l)
+{
+	if (try_start(w, a, b, l))
+		fail_msg("%s", w->err.text);
 }
 
 static int setup(void **state)
@@ -545,6 +552,139 @@ static void a_restart_finds_every_task_as_it_was(void **state)
 	assert_true(submit(w, "{\"command\":[\"true\"]}") > array + 9);
 }
 
+/* ---- once found, never again ---- */
+
+static const char one_cpu[] = "{\"name\":\"hub\",\"tier\":\"centre\",\"region\":\"cn/62\","
+	"\"owner\":\"o\",\"engine\":\"fake\",\"clearance\":2,\"price\":{\"cpu_hour\":\"0.10\"},"
+	"\"groups\":[{\"count\":1,\"cpus\":1,\"memory_mb\":4096}],"
+	"\"options\":{\"run_ms\":60000}}";
+static const char dear[] = "{\"name\":\"dear\",\"tier\":\"centre\",\"region\":\"cn/50\","
+	"\"owner\":\"o\",\"engine\":\"fake\",\"clearance\":2,\"price\":{\"cpu_hour\":\"0.50\"},"
+	"\"groups\":[{\"count\":1,\"cpus\":2,\"memory_mb\":4096}],"
+	"\"options\":{\"run_ms\":60000}}";
+
+static void a_bucket_that_comes_back_in_a_pass_is_not_used_after_free(void **state)
+{
+	struct world *w = *state;
+	char text[512], at[CLOCK_TEXT_MAX];
+	uint64_t b, c;
+
+	start(w, one_cpu, dear, NULL);
+	submit(w, "{\"command\":[\"sleep\",\"3000\"],\"stay_within\":\"cn/62\",\"walltime_s\":600}");
+	turn(w, 50);
+	b = submit(w, "{\"command\":[\"sleep\",\"3000\"],\"walltime_s\":3600,\"prefer\":\"cheapest\"}");
+	submit(w, "{\"command\":[\"sleep\",\"3000\"],\"stay_within\":\"cn/62\",\"array\":\"0-999\","
+		  "\"walltime_s\":2592000}");
+	assert_int_equal(flow_pool_drain(w->flow, "dear", true, "", &w->who, &w->err), 0);
+	snprintf(text, sizeof(text), "{\"command\":[\"sleep\",\"3000\"],\"stay_within\":\"cn/50\","
+		 "\"cpus\":2,\"memory_mb\":4096,\"walltime_s\":1,\"deadline\":\"%s\"}",
+		 clock_format(clock_now_ms() + 1000, at));
+	c = submit(w, text);
+	snprintf(text, sizeof(text), "{\"command\":[\"sleep\",\"3000\"],\"walltime_s\":3600,"
+		 "\"prefer\":\"cheapest\",\"after\":[{\"task\":\"%d\",\"when\":\"ended\"}]}", (int)c);
+	submit(w, text);
+	/* Resumed when the deadline has just passed: c is given up in a pass with room on dear. */
+	turn(w, 950);
+	while (clock_now_ms() < task(w, c)->spec->deadline_ms)
+		usleep(200);
+	assert_int_equal(flow_pool_drain(w->flow, "dear", false, NULL, &w->who, &w->err), 0);
+	turn(w, 100);
+	assert_int_equal(task(w, c)->state, TASK_FAILED);
+	assert_true(task(w, b)->state == TASK_RUNNING || task(w, b)->state == TASK_WAITING);
+}
+
+static void a_pool_that_shrank_is_survived(void **state)
+{
+	struct world *w = *state;
+	uint64_t no;
+
+	start(w, hub, NULL, NULL);
+	no = submit(w, "{\"command\":[\"sleep\",\"3000\"],\"memory_mb\":2048,\"cpus\":2}");
+	for (int i = 0; i < 100 && task(w, no)->state != TASK_SENDING; i++)
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	assert_int_equal(task(w, no)->state, TASK_SENDING);
+	w->flow = flow_free(w->flow);
+	turn(w, 10);
+	start(w, one_cpu, NULL, NULL);
+	assert_int_equal(task(w, no)->state, TASK_WAITING);
+	assert_int_equal(task(w, no)->lost, 0);
+}
+
+static void a_pool_that_is_gone_with_runs_on_it_keeps_the_node_from_starting(void **state)
+{
+	struct world *w = *state;
+	struct flow *kept;
+	uint64_t no;
+
+	start(w, hub, edge, NULL);
+	no = submit(w, "{\"command\":[\"sleep\",\"3000\"],\"data_level\":\"important\"}");
+	until(w, no, TASK_RUNNING);
+	turn(w, 20);
+	w->flow = flow_free(w->flow);
+	turn(w, 10);
+	assert_true(try_start(w, hub, NULL, NULL) < 0);
+	kept = w->flow;
+	assert_null(kept);
+	turn(w, 10);
+	start(w, hub, edge, NULL);
+}
+
+static void a_repeated_submission_is_known_although_its_deadline_has_passed(void **state)
+{
+	struct world *w = *state;
+	struct flow_submitted a, b;
+	char text[200], at[CLOCK_TEXT_MAX];
+
+	start(w, hub, NULL, NULL);
+	snprintf(text, sizeof(text), "{\"command\":[\"true\"],\"walltime_s\":1,\"deadline\":\"%s\","
+		 "\"idempotency_key\":\"k\"}", clock_format(clock_now_ms() + 700, at));
+	assert_int_equal(try_submit(w, text, &a), 0);
+	turn(w, 800);
+	assert_int_equal(try_submit(w, text, &b), 0);
+	assert_true(b.again);
+	assert_int_equal(a.sub, b.sub);
+}
+
+/* ---- data sets ---- */
+
+static int put_dataset(struct world *w, const char *text)
+{
+	const struct dataset *d;
+	json_t *doc = json_loads(text, 0, NULL);
+	int r = flow_dataset_put(w->flow, doc, &w->who, &d, &w->err);
+
+	json_decref(doc);
+	return r;
+}
+
+static void a_task_has_the_level_of_its_data_however_they_are_named(void **state)
+{
+	struct world *w = *state;
+	uint64_t a, b;
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(put_dataset(w, "{\"name\":\"d\",\"url\":\"http://h/x/\",\"level\":\"important\","
+					"\"region\":\"cn/50\",\"size_mb\":1}"), 0);
+	a = submit(w, "{\"command\":[\"true\"],\"inputs\":[{\"dataset\":\"d\",\"path\":\"i\"}]}");
+	b = submit(w, "{\"command\":[\"true\"],\"inputs\":[{\"url\":\"http://h/x/y?z\",\"path\":\"i\"}]}");
+	assert_int_equal(task(w, a)->spec->level, LEVEL_IMPORTANT);
+	assert_int_equal(task(w, b)->spec->level, LEVEL_IMPORTANT);
+}
+
+static void a_level_is_not_lowered_by_removing_the_data_set_first(void **state)
+{
+	struct world *w = *state;
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(put_dataset(w, "{\"name\":\"d\",\"url\":\"http://h/x\",\"level\":4,"
+					"\"region\":\"cn/50\",\"size_mb\":1}"), 0);
+	assert_int_equal(flow_dataset_remove(w->flow, "d", &w->who, &w->err), 0);
+	assert_int_equal(put_dataset(w, "{\"name\":\"d\",\"url\":\"http://h/x\",\"level\":1,"
+					"\"region\":\"cn/50\",\"size_mb\":1}"), FLOW_E_FORBIDDEN);
+	assert_int_equal(put_dataset(w, "{\"name\":\"e\",\"url\":\"http://h/x\",\"level\":1,"
+					"\"region\":\"cn/50\",\"size_mb\":1}"), FLOW_E_CONFLICT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -573,6 +713,12 @@ int main(void)
 		T(old_ended_tasks_are_forgotten),
 		T(nothing_is_said_before_it_is_durable),
 		T(a_restart_finds_every_task_as_it_was),
+		T(a_bucket_that_comes_back_in_a_pass_is_not_used_after_free),
+		T(a_pool_that_shrank_is_survived),
+		T(a_pool_that_is_gone_with_runs_on_it_keeps_the_node_from_starting),
+		T(a_repeated_submission_is_known_although_its_deadline_has_passed),
+		T(a_task_has_the_level_of_its_data_however_they_are_named),
+		T(a_level_is_not_lowered_by_removing_the_data_set_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
