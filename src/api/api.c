@@ -10,11 +10,47 @@
 #include <string.h>
 #include <strings.h>
 
+static int base64_digit(char ch)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *p = ch ? strchr(digits, ch) : NULL;
+
+	return p ? (int)(p - digits) : -1;
+}
+
+/* "Basic base64(anyone:sl_…)" -> the token, or NULL.  For TES clients, which know a user and
+ * a password; the password is the token. */
+static const struct token *token_basic(const struct api *a, const char *s)
+{
+	char text[256], *colon;
+	unsigned bits = 0, nbits = 0;
+	size_t n = 0;
+	int v;
+
+	for (; (v = base64_digit(*s)) >= 0 && n < sizeof(text) - 1; s++) {
+		bits = bits << 6 | (unsigned)v;
+		nbits += 6;
+		if (nbits >= 8) {
+			nbits -= 8;
+			text[n++] = (char)(bits >> nbits);
+		}
+	}
+	text[n] = '\0';
+	s += strspn(s, "=");
+	colon = strchr(text, ':');
+	if (*s || !colon || strlen(colon + 1) != TOKEN_TEXT_LEN)
+		return NULL;
+	return flow_token_find(a->flow, colon + 1);
+}
+
 /* "Bearer sl_…" -> the token, or NULL. */
 static const struct token *token_of(const struct api *a, const struct http_request *req)
 {
 	const char *s = http_header(req, "authorization");
 
+	if (s && !strncasecmp(s, "basic ", 6) && !strncmp(req->path, "/ga4gh/", 7))
+		return token_basic(a, s + 6 + strspn(s + 6, " "));
 	if (!s || strncasecmp(s, "bearer ", 7))
 		return NULL;
 	s += 7;

@@ -37,7 +37,7 @@ struct api_route {
 	const char *path;               /* "/v1/tasks/{id}/cancel" */
 	unsigned roles;                 /* any of these, or ROLE_PUBLIC */
 	size_t body_max;                /* bytes; 0: a body is refused */
-	const char *query;              /* names that may be asked, separated by blanks */
+	const char *query;              /* names that may be asked, blanks between; name+: often */
 	api_fn fn;
 };
 
@@ -160,6 +160,24 @@ void find_task(struct api_call *c, bool all, found_fn fn);
 int spec_from_journal(const struct api *a, const struct record *submit, struct task_spec **ret,
 		      struct err *err);
 
+/* ---- runs.c: the runs of a task, from the journal ---- */
+struct run {
+	uint32_t attempt;
+	char pool[64];
+	int64_t chosen_ms, started_ms, ended_ms;
+	bool lost;
+	enum run_end end;
+	enum run_phase phase;
+	int exit_code;
+	char text[256];
+	struct usage usage;
+	int64_t cost_micro, energy_j, carbon_mg, wait_p50_s, run_p50_s;
+};
+typedef void (*runs_fn)(struct api_call *c, const struct task *t, const struct run *runs,
+			uint32_t n);
+/* fn gets the latest 64, oldest first, and answers; else the call is answered. */
+void runs_read(struct api_call *c, const struct task *t, runs_fn fn);
+
 /* ---- origin.c: whose is a submission, and how are its tasks called ---- */
 struct origin {
 	uint64_t sub;
@@ -229,5 +247,10 @@ void api_dataset_remove(struct api_call *c);
 void api_token_list(struct api_call *c);
 void api_token_new(struct api_call *c);
 void api_token_revoke(struct api_call *c);
+void api_tes_info(struct api_call *c);
+void api_tes_create(struct api_call *c);
+void api_tes_list(struct api_call *c);
+void api_tes_get(struct api_call *c);
+void api_tes_cancel(struct api_call *c);
 
 #endif

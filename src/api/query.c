@@ -6,17 +6,18 @@
 
 #include <string.h>
 
-static bool listed(const char *names, const char *name, size_t n)
+/* The name's place in the list, or NULL. */
+static const char *listed(const char *names, const char *name, size_t n)
 {
 	while (*names) {
-		size_t len = strcspn(names, " ");
+		size_t len = strcspn(names, " +");
 
 		if (len == n && !memcmp(names, name, n))
-			return true;
+			return names;
 		names += len;
-		names += *names == ' ';
+		names += strspn(names, " +");
 	}
-	return false;
+	return NULL;
 }
 
 static int refuse(struct api_call *c, const char *name, const char *what)
@@ -38,18 +39,18 @@ int query_check(struct api_call *c)
 		size_t n = strcspn(p, "&");
 		size_t len = strcspn(p, "=&");
 		char *name = arena_strndup(&c->req->arena, p, len);
-		const char *at = strstr(c->route->query, name);
+		const char *at = listed(c->route->query, name, len);
 
 		p += n + (p[n] == '&');
 		if (!len && !n)
 			continue;
-		if (!listed(c->route->query, name, len))
+		if (!at)
 			return refuse(c, len > 40 ? "" : name, "unknown query parameter");
 		if (!http_query(c->req, name))
 			return refuse(c, name, "the value has a broken %XX escape, a control "
 				      "byte or invalid UTF-8");
 		/* The offset in the list of names tells them apart; it is below 64. */
-		if (seen & 1ULL << (at - c->route->query))
+		if (seen & 1ULL << (at - c->route->query) && at[len] != '+')
 			return refuse(c, name, "given twice");
 		seen |= 1ULL << (at - c->route->query);
 	}

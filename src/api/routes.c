@@ -42,20 +42,28 @@ const struct api_route api_routes[] = {
 	{ "POST", "/v1/tokens", ROLE_ADMIN, API_BODY_SMALL, "", api_token_new },
 	{ "DELETE", "/v1/tokens/{id}", ROLE_ADMIN, 0, "", api_token_revoke },
 
+	{ "GET", "/ga4gh/tes/v1/service-info", ROLE_ANY, 0, "", api_tes_info },
+	{ "POST", "/ga4gh/tes/v1/tasks", ROLE_USER, API_BODY_TASK, "", api_tes_create },
+	{ "GET", "/ga4gh/tes/v1/tasks", ROLE_ANY, 0,
+	  "name_prefix state tag_key+ tag_value+ page_size page_token view", api_tes_list },
+	{ "GET", "/ga4gh/tes/v1/tasks/{id}", ROLE_ANY, 0, "view", api_tes_get },
+	{ "POST", "/ga4gh/tes/v1/tasks/{id}:cancel", WRITERS, 0, "", api_tes_cancel },
+
 	{ NULL, NULL, 0, 0, NULL, NULL },
 };
 
-/* One part of a path: up to the next '/'.  Empty parts match nothing. */
+/* One part of a path: up to the next '/', or ':' where the pattern goes on with one, as in
+ * "{id}:cancel".  Empty parts match nothing. */
 static bool match(const char *pattern, const char *path, const char **param, size_t *param_len)
 {
 	while (*pattern && *path) {
 		if (*pattern == '{') {
 			*param = path;
-			*param_len = strcspn(path, "/");
+			pattern = strchr(pattern, '}') + 1;
+			*param_len = strcspn(path, *pattern == ':' ? "/:" : "/");
 			if (!*param_len)
 				return false;
 			path += *param_len;
-			pattern = strchr(pattern, '}') + 1;
 		} else if (*pattern++ != *path++) {
 			return false;
 		}

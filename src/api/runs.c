@@ -16,19 +16,6 @@ enum {
 	DECISIONS_BYTES = 16 << 20,     /* then `next` says where to go on */
 };
 
-struct run {
-	uint32_t attempt;
-	char pool[64];
-	int64_t chosen_ms, started_ms, ended_ms;
-	bool lost;
-	enum run_end end;
-	enum run_phase phase;
-	int exit_code;
-	char text[256];
-	struct usage usage;
-	int64_t cost_micro, energy_j, carbon_mg, wait_p50_s, run_p50_s;
-};
-
 /* Both questions: read all rows of one task, keep what is asked. */
 struct reading {
 	struct walk walk;               /* first */
@@ -36,6 +23,7 @@ struct reading {
 	uint64_t sub, no;
 	struct task task;               /* a copy; its spec is referenced */
 	struct err err;
+	runs_fn fn;
 	uint32_t nruns;
 	struct run *runs;
 	struct buf decisions;
@@ -237,37 +225,48 @@ static void runs_done(struct walk *w, int r)
 {
 	struct reading *rd = (struct reading *)w;
 	struct api_call *c;
-	struct buf *b;
 
 	if (rd->call && !r && walk_more(w)) {
 		walk_page(w, w->api, rd->sub, rd->no, w->last, RUNS_PAGE);
 		return;
 	}
 	c = reading_end(rd, r);
-	if (c) {
-		b = reply_begin(c, 200);
-		buf_str(b, "{\"runs\":[");
-		for (uint32_t i = 0; i < rd->nruns; i++) {
-			if (i)
-				buf_str(b, ",");
-			put_run(b, c->api->flow, &rd->task, &rd->runs[i]);
-		}
-		buf_str(b, "]}");
-		reply_send(c);
-	}
+	if (c)
+		rd->fn(c, &rd->task, rd->runs, rd->nruns);
 	reading_free(rd);
 }
 
-static void runs(struct api_call *c, const struct found *found)
+void runs_read(struct api_call *c, const struct task *t, runs_fn fn)
 {
-	struct reading *rd = reading_new(c, found->task);
+	struct reading *rd = reading_new(c, t);
 
 	if (!rd)
 		return;
+	rd->fn = fn;
 	rd->runs = mem_array(RUNS_MAX, sizeof(*rd->runs));
 	rd->walk.row = runs_row;
 	rd->walk.done = runs_done;
 	reading_start(c, rd);
+}
+
+static void show_runs(struct api_call *c, const struct task *t, const struct run *runs,
+		      uint32_t n)
+{
+	struct buf *b = reply_begin(c, 200);
+
+	buf_str(b, "{\"runs\":[");
+	for (uint32_t i = 0; i < n; i++) {
+		if (i)
+			buf_str(b, ",");
+		put_run(b, c->api->flow, t, &runs[i]);
+	}
+	buf_str(b, "]}");
+	reply_send(c);
+}
+
+static void runs(struct api_call *c, const struct found *found)
+{
+	runs_read(c, found->task, show_runs);
 }
 
 void api_task_runs(struct api_call *c)

@@ -16,7 +16,7 @@
 
 const struct cmd cmds[] = {
 	{ "serve", "[-c FILE] [--check-config]", "run the daemon", "运行守护进程", cmd_serve },
-	{ "submit", "[OPTIONS] [--] COMMAND… | -f FILE", "submit a task", "提交任务", cmd_submit },
+	{ "submit", "[OPTIONS] [--] COMMAND… | -f FILE | JOB.sbatch [ARG…]", "submit a task", "提交任务", cmd_submit },
 	{ "ls", "[OPTIONS]", "list tasks", "列出任务", cmd_ls },
 	{ "show", "TASK", "one task and its runs", "查看任务及其运行", cmd_show },
 	{ "why", "TASK", "why a task went where it went, or waits",
@@ -28,6 +28,8 @@ const struct cmd cmds[] = {
 	{ "data", "[ls | show NAME | add NAME | rm NAME]", "data sets", "数据集", cmd_data },
 	{ "token", "[ls | new | revoke ID]", "tokens", "令牌", cmd_token },
 	{ "node", "", "the daemon: version, health, counts", "守护进程：版本、状态与计数", cmd_node },
+	{ "completion", "bash | zsh | fish", "completion of the command line for a shell",
+	  "命令行补全脚本", cmd_completion },
 	{ "routes", "", NULL, NULL, cmd_routes },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
@@ -53,7 +55,7 @@ static void usage(void)
 		  "算路：为每个任务找到适配的算力。\n\n"));
 	for (const struct cmd *c = cmds; c->name; c++)
 		if (c->en)
-			printf("  %-8s %s\n", c->name, tr(c->en, c->zh));
+			printf("  %-10s %s\n", c->name, tr(c->en, c->zh));
 	printf("\n%s\n", tr("Options:", "选项："));
 	opt_print(opt_globals);
 	opt_print(main_opts);
@@ -61,10 +63,17 @@ static void usage(void)
 			    "`suanlu 命令 --help` 说明单个命令，`man suanlu` 说明全部。"));
 }
 
+/* Set while somebody wants the table and not the words. */
+static const struct opt **asked;
+
 void cmd_help(const char *verb, const struct opt *opts)
 {
 	const struct cmd *c = find(verb);
 
+	if (asked) {
+		*asked = opts;
+		return;
+	}
 	if (!*verb) {
 		usage();
 		return;
@@ -79,6 +88,19 @@ void cmd_help(const char *verb, const struct opt *opts)
 	}
 	printf("\n%s\n", tr("Options of every verb:", "通用选项："));
 	opt_print(opt_globals);
+}
+
+const struct opt *cmd_options(const struct cmd *c)
+{
+	char *argv[] = { (char *)c->name, (char *)"--help", NULL };
+	const struct opt *opts = NULL;
+
+	if (c->run == cmd_serve || c->run == cmd_routes)
+		return NULL;
+	asked = &opts;
+	c->run(2, argv);
+	asked = NULL;
+	return opts;
 }
 
 /* A verb nobody knows: is one of ours meant? */

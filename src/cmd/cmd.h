@@ -43,6 +43,10 @@ int cmd_main(int argc, char **argv);
 struct opt;
 void cmd_help(const char *verb, const struct opt *opts);
 
+/* The table that `VERB --help` would print; NULL when it prints by itself.  It lives until the
+ * verb runs again. */
+const struct opt *cmd_options(const struct cmd *c);
+
 /* Written by main: the daemon, and the table of routes for tests (hidden). */
 int cmd_serve(int argc, char **argv);
 int cmd_routes(int argc, char **argv);
@@ -57,5 +61,6 @@ int cmd_pools(int argc, char **argv);
 int cmd_data(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_node(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
 
 #endif

@@ -197,6 +197,8 @@ void opt_print(const struct opt *opts)
 	for (const struct opt *o = opts; o->name; o++) {
 		size_t w;
 
+		if (!o->en)
+			continue;
 		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->arg ? " " : "",
 			 o->arg ? o->arg : "");
 		w = out_width(left);

@@ -8,7 +8,7 @@ enum {
 	OPT_END = -1,           /* no more; argv[scan.at …] are the operands */
 	OPT_BAD = -2,           /* said so on standard error: return CMD_USAGE */
 	OPT_HELP = -3,          /* printed: return CMD_OK */
-	OPT_MAX = 64,
+	OPT_MAX = 224,          /* our own and all of sbatch's */
 };
 
 /* `key` is the letter of the short form, or a number from 256 on. */
@@ -16,7 +16,7 @@ struct opt {
 	int key;
 	const char *name;
 	const char *arg;        /* "N", or NULL: takes none */
-	const char *en, *zh;
+	const char *en, *zh;    /* NULL: not shown in help */
 };
 
 struct opt_scan {

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "cmd/batch.h"
 #include "cmd/cmd.h"
 #include "cmd/opt.h"
 #include "cmd/out.h"
@@ -16,18 +17,21 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { O_DRY_RUN = 256, O_WAIT, O_FILE = 'f', OWN = 3 };
+enum { O_DRY_RUN = 256, O_WAIT, O_MAP, O_FILE = 'f', OWN = 4 };
 
 static struct opt opts[OPT_MAX] = {
 	{ O_FILE, "file", "FILE", "a task in JSON or YAML; options win over it",
 	  "JSON 或 YAML 任务文件；选项优先于文件" },
 	{ O_DRY_RUN, "dry-run", NULL, "only say where it would go, and why", "只说明将派往何处及原因" },
+	{ O_MAP, "map", "FILE", "for a batch file: what partitions mean here; its other options are "
+	  "sbatch's", "用于作业文件：说明分区等的含义；其余选项同 sbatch" },
 	{ O_WAIT, "wait", NULL, "follow it to its end", "跟踪直到结束" },
 };
 
 struct want {
 	const char *file;
-	bool dry, wait;
+	bool dry, wait, batched;
+	struct batch batch;
 	json_t *options;        /* [key, value] pairs: the file is read before they are applied */
 };
 
@@ -36,20 +40,6 @@ static bool ends_in(const char *s, const char *tail)
 	size_t n = strlen(s), t = strlen(tail);
 
 	return n >= t && !strcmp(s + n - t, tail);
-}
-
-static int check_file(const char *path)
-{
-	static const char *const batch[] = { ".job", ".sbatch", ".slurm" };
-
-	for (size_t i = 0; i < ARRAY_LEN(batch); i++)
-		if (ends_in(path, batch[i]))
-			return opt_usage("submit", tr(
-				"%.100s: batch files with #SBATCH lines are not supported yet; "
-				"use --script %.100s with options",
-				"%.100s：暂不支持含 #SBATCH 的作业文件；"
-				"请改用 --script %.100s 并用选项说明资源"), path, path);
-	return 0;
 }
 
 /* One operand that is a task file: meant as -f. */
@@ -65,30 +55,59 @@ static int check_operand(int argc, char **argv)
 					 tr("%.150s is not a command; was -f %.150s meant?",
 						      "%.150s 不是命令；是否想用 -f %.150s？"),
 					 argv[0], argv[0]);
-	return access(argv[0], X_OK) != 0 ? check_file(argv[0]) : 0;
+	return 0;
+}
+
+/* In front of a batch file an option means what sbatch means by it. */
+static void build_options(bool batched)
+{
+	size_t n = OWN;
+
+	if (batched) {
+		n--;            /* sbatch has --wait */
+		n += sbatch_options(opts + n);
+	}
+	for (const struct opt *o = spec_opts; o->name; o++)
+		if (!batched || (!sbatch_has(o->name) && !sbatch_instead(o->name)))
+			opts[n++] = *o;
+	opts[n] = (struct opt){ 0, NULL, NULL, NULL, NULL };
+}
+
+static int take(struct want *w, int key, const char *value)
+{
+	json_t *text = value ? json_string(value) : NULL;
+
+	if (value && !text)
+		return opt_usage("submit", "%s", tr("an option is not valid UTF-8",
+						    "有选项不是有效的 UTF-8"));
+	if (key >= SPEC_FIRST && key < SBATCH_FIRST) {
+		json_array_append_new(w->options, json_pack("[i, o]", key, text));
+		return 0;
+	}
+	json_decref(text);
+	if (key == O_FILE)
+		w->file = value;
+	else if (key == O_MAP)
+		w->batch.map = value;
+	else if (key == O_DRY_RUN)
+		w->dry = true;
+	else if (key == O_WAIT)
+		w->wait = true;
+	else if (w->batch.ngiven == BATCH_GIVEN_MAX)
+		return opt_usage("submit", "%s", tr("there are too many options", "选项过多"));
+	else
+		w->batch.given[w->batch.ngiven++] = (struct sbatch_given){ key, value };
+	return 0;
 }
 
 static int read_options(struct opt_scan *s, struct want *w)
 {
 	int key;
 
-	for (size_t i = 0; spec_opts[i].name; i++)
-		opts[OWN + i] = spec_opts[i];
-	while ((key = opt_next(s)) >= 0) {
-		json_t *value;
-
-		w->dry |= key == O_DRY_RUN;
-		w->wait |= key == O_WAIT;
-		if (key == O_FILE)
-			w->file = s->value;
-		if (key < SPEC_FIRST)
-			continue;
-		value = json_string(s->value);
-		if (!value)
-			return opt_usage("submit", "%s", tr("an option is not valid UTF-8",
-							    "有选项不是有效的 UTF-8"));
-		json_array_append_new(w->options, json_pack("[i, o]", key, value));
-	}
+	build_options(w->batched);
+	while ((key = opt_next(s)) >= 0)
+		if (take(w, key, s->value) != 0)
+			return CMD_USAGE;
 	return key == OPT_END ? 0 : key == OPT_HELP ? -1 : CMD_USAGE;
 }
 
@@ -114,15 +133,43 @@ static int apply(json_t *doc, const struct want *w)
 	return 0;
 }
 
-static int document(const struct opt_scan *s, const struct want *w, json_t **ret)
+static int batch_document(int argc, char **argv, struct want *w, json_t **ret)
 {
-	int argc = s->argc - s->at, res;
-	char **argv = s->argv + s->at;
+	struct sbatch_out out = { .doc = NULL };
+	struct err err;
+	char *rest;
+	int res = 0;
+
+	if (w->file)
+		return opt_usage("submit", tr("%.100s is a batch file: it goes without -f",
+					      "%.100s 是作业文件，不能与 -f 同用"), w->batch.path);
+	if (batch_task(&w->batch, argc - 1, argv + 1, &out, &err) != 0)
+		res = fail(&err);
+	else
+		*ret = json_incref(out.doc);
+	rest = res == 0 && out.notes.len ? out.notes.data : NULL;
+	for (char *line; rest && (line = strsep(&rest, "\n")) && *line;)
+		out_safe(stderr, "suanlu: %s\n", line);
+	w->wait |= out.wait;
+	w->dry |= out.dry;
+	sbatch_done(&out);
+	return res ? res : apply(*ret, w);
+}
+
+static int file_document(int argc, char **argv, const struct want *w, json_t **ret)
+{
+	int res = check_operand(w->file ? 0 : argc, argv);
 	struct err err;
 
-	res = w->file ? check_file(w->file) : check_operand(argc, argv);
 	if (res != 0)
 		return res;
+	if (w->batch.map)
+		return opt_usage("submit", "%s", tr("--map belongs to a batch file",
+						    "--map 只用于作业文件"));
+	if (w->file && sbatch_named(w->file))
+		return opt_usage("submit", tr("%.100s is a batch file: say `suanlu submit %.100s`",
+					      "%.100s 是作业文件：请用 `suanlu submit %.100s`"),
+				 w->file, w->file);
 	if (w->file && spec_file(w->file, ret, &err) != 0)
 		return fail(&err);
 	if (!w->file)
@@ -134,6 +181,14 @@ static int document(const struct opt_scan *s, const struct want *w, json_t **ret
 		res = opt_usage("submit", "%s", tr("what shall run? give a command, --script or -f",
 						   "请给出要运行的命令、--script 或 -f"));
 	return res;
+}
+
+static int document(const struct opt_scan *s, struct want *w, json_t **ret)
+{
+	int argc = s->argc - s->at;
+	char **argv = s->argv + s->at;
+
+	return w->batched ? batch_document(argc, argv, w, ret) : file_document(argc, argv, w, ret);
 }
 
 static int dry_run(struct remote *r, const json_t *doc)
@@ -200,8 +255,11 @@ int cmd_submit(int argc, char **argv)
 	_cleanup_(remote_freep) struct remote *r = NULL;
 	struct want w = { .options = json_array() };
 	json_t *doc = NULL;
-	int res = read_options(&s, &w);
+	struct err err;
+	int res;
 
+	w.batched = batch_find(argc, argv, opts, &w.batch, &res, &err);
+	res = w.batched && res != 0 ? fail(&err) : read_options(&s, &w);
 	if (res == 0)
 		res = document(&s, &w, &doc);
 	if (res == 0)
@@ -210,5 +268,6 @@ int cmd_submit(int argc, char **argv)
 		res = w.dry ? dry_run(r, doc) : submit(r, doc, w.wait);
 	json_decref(doc);
 	json_decref(w.options);
+	batch_done(&w.batch);
 	return res < 0 ? CMD_OK : res;
 }

@@ -43,8 +43,8 @@ class Contract:
         self.resolver = jsonschema.RefResolver("", self.doc)
         self.paths = []
         for template in self.doc["paths"]:
-            # {x} matches one part; templates without one come first.
-            pattern = re.compile("^" + re.sub(r"\{[^}]+\}", "[^/]+", template) + "$")
+            # {x} matches one part, or up to ':' as in {id}:cancel; templates without one come first.
+            pattern = re.compile("^" + re.sub(r"\{[^}]+\}", "[^/:]+", template) + "$")
             self.paths.append((template.count("{"), template, pattern))
         self.paths.sort()
 

@@ -215,7 +215,7 @@ def test_nobody_there_is_said_with_a_hint(daemon):
     (("submit", "--mem", "much", "true"), "--mem"),
     (("submit", "--nodes", "0", "true"), "nodes"),
     (("submit", "--deadline", "2001-01-01T00:00:00Z", "true"), "deadline"),
-    (("submit", "job.sbatch"), "not supported yet"),
+    (("submit", "job.sbatch"), "could not open job.sbatch"),
     (("submit", "-f", "/nowhere.yaml"), "/nowhere.yaml"),
     (("show",), "id"),
     (("logs", "1", "2"), "id"),

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -102,7 +103,7 @@ def test_path_parameters_are_declared(method, path, operation):
     declared = [CONTRACT.deref(p) for p in
                 DOC["paths"][path].get("parameters", []) + operation.get("parameters", [])]
     in_path = {p["name"] for p in declared if p["in"] == "path"}
-    assert in_path == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+    assert in_path == set(re.findall(r"\{([^}]+)\}", path))
     assert all(p.get("required") for p in declared if p["in"] == "path")
 
 

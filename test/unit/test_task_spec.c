@@ -3,8 +3,10 @@
 #include "../lib/domain.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { NOW_S = 1763888400 };
 
@@ -94,7 +96,7 @@ static const char everything[] =
 	"{'task':'7_0','when':'done'}],'deadline':'2030-01-01T00:00:00.250Z',"
 	"'budget_micro':5000000,"
 	"'prefer':{'money_milli':1,'time_micro_per_s':2,'carbon_micro_per_g':3},'retries':3,"
-	"'idempotency_key':'k-1','tenant':'works','owner':'li'}";
+	"'idempotency_key':'k-1','meta':{'x':{'y':[1,2.5,null]}},'tenant':'works','owner':'li'}";
 
 static void everything_that_can_be_said_comes_back(void **state)
 {
@@ -362,6 +364,54 @@ static void a_list_without_end_is_refused(void **state)
 	json_decref(v);
 }
 
+/* {'a':{'a':…1}} */
+static json_t *nested(unsigned levels)
+{
+	json_t *v = json_integer(1), *outer;
+
+	while (levels--) {
+		outer = json_object();
+		json_object_set_new(outer, "a", v);
+		v = outer;
+	}
+	return v;
+}
+
+static int decode_meta(json_t *meta, struct err *err)
+{
+	json_t *v = json_of("{'script':'x'}");
+	struct task_spec *s = NULL;
+	int r;
+
+	json_object_set_new(v, "meta", meta);
+	r = task_spec_decode(v, &world, &s, err);
+	task_spec_unref(s);
+	json_decref(v);
+	return r;
+}
+
+static void what_a_border_adds_is_an_object(void **state)
+{
+	refused("'meta':'text'", "meta", "must be an object");
+	refused("'meta':[1]", "meta", "must be an object");
+}
+
+static void what_a_border_adds_is_bounded(void **state)
+{
+	char *text = mem_alloc(TASK_META_MAX + 1);
+	struct err err;
+
+	memset(text, 'x', TASK_META_MAX - 8);
+	assert_int_equal(decode_meta(json_pack("{s:s}", "a", text), &err), 0);
+	memset(text, 'x', TASK_META_MAX - 7);
+	assert_int_equal(decode_meta(json_pack("{s:s}", "a", text), &err), ERR_E_INPUT);
+	says(&err, "meta", "must not be larger");
+	assert_int_equal(decode_meta(nested(TASK_META_DEPTH_MAX), &err), 0);
+	assert_int_equal(decode_meta(nested(TASK_META_DEPTH_MAX + 1), &err), ERR_E_INPUT);
+	says(&err, "meta", "nested deeper");
+	free(text);
+}
+
 static void the_last_reference_frees_a_spec(void **state)
 {
 	struct task_spec *s = spec_of("{'script':'x'}");
@@ -395,6 +445,8 @@ int main(void)
 		cmocka_unit_test(a_dependency_names_a_task),
 		cmocka_unit_test(an_unknown_field_is_refused_with_a_guess),
 		cmocka_unit_test(a_list_without_end_is_refused),
+		cmocka_unit_test(what_a_border_adds_is_an_object),
+		cmocka_unit_test(what_a_border_adds_is_bounded),
 		cmocka_unit_test(the_last_reference_frees_a_spec),
 	};
 
