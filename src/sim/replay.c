@@ -1,0 +1,223 @@
+/* replay.c - let tasks arrive at empty nodes, one by one, and see what fits */
+
+#include "sim/replay.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEARN_AGAIN = 64 };             /* first arrivals between two lessons; then doubled */
+
+struct run {
+	const struct replay *r;
+	struct replay_result *result;
+	struct node *nodes;
+	struct node_mix *mix;
+	struct baseline *baseline;      /* or … */
+	struct node_value *value;
+	struct node_index *index;
+	uint64_t lesson;                /* arrivals after which the mix is learned again */
+	uint32_t *times;
+	uint64_t asked_milli;
+};
+
+static void run_init(struct run *x)
+{
+	const struct trace *t = x->r->trace;
+
+	x->nodes = mem_array(t->nnodes, sizeof(*x->nodes));
+	memcpy(x->nodes, t->nodes, t->nnodes * sizeof(*x->nodes));
+	x->times = mem_array(REPLAY_TIMES + 1, sizeof(*x->times));
+	x->mix = mem_alloc(sizeof(*x->mix));
+	if (!x->r->learn)
+		trace_mix(t, x->mix);
+	if (x->r->baseline) {
+		x->baseline = baseline_new(x->r->baseline, t->nnodes, x->nodes, &t->kinds, x->mix,
+					   x->r->seed);
+		return;
+	}
+	x->value = node_value_new(&t->kinds, x->mix);
+	x->index = node_index_new(t->nnodes, x->nodes, &t->kinds, x->value);
+	x->lesson = x->r->learn ? LEARN_AGAIN : UINT64_MAX;
+}
+
+static void run_done(struct run *x)
+{
+	baseline_free(x->baseline);
+	node_index_free(x->index);
+	node_value_free(x->value);
+	free(x->nodes);
+	free(x->mix);
+	free(x->times);
+}
+
+static void occupy(struct node *n, const struct node_ask *ask, uint16_t devices)
+{
+	assert(n->cpu_free_milli >= ask->cpu_milli && n->memory_free_mb >= ask->memory_mb);
+	n->cpu_free_milli -= ask->cpu_milli;
+	n->memory_free_mb -= ask->memory_mb;
+	for (uint32_t i = 0; i < n->naccels; i++)
+		if (devices >> i & 1) {
+			assert(n->accel_free_milli[i] >= ask->share_milli);
+			n->accel_free_milli[i] -= (uint16_t)ask->share_milli;
+		}
+}
+
+static void learn(struct run *x, const struct node_ask *ask)
+{
+	struct node_value *old = x->value;
+
+	node_mix_add(x->mix, ask);
+	if (x->mix->total < x->lesson)
+		return;
+	x->lesson *= 2;
+	x->value = node_value_new(&x->r->trace->kinds, x->mix);
+	node_index_learn(x->index, x->value);
+	node_value_free(old);
+}
+
+/* 0: placed, and the node shows it; 1: refused. */
+static int decide(struct run *x, const struct node_ask *ask, struct node_choice *ret)
+{
+	if (x->baseline) {
+		if (baseline_find(x->baseline, ask, ret))
+			return 1;
+		occupy(&x->nodes[ret->node], ask, ret->devices);
+		baseline_placed(x->baseline, ask, ret->node);
+		return 0;
+	}
+	if (x->r->learn)
+		learn(x, ask);
+	if (node_index_find(x->index, ask, ret))
+		return 1;
+	occupy(&x->nodes[ret->node], ask, ret->devices);
+	node_index_update(x->index, ret->node);
+	return 0;
+}
+
+static void log_decision(const struct run *x, uint32_t arrival, const struct trace_task *task,
+			 const struct node_choice *c)
+{
+	FILE *f = x->r->log;
+	const char *plus = "";
+
+	if (!f)
+		return;
+	if (!c) {
+		fprintf(f, "%u,%s,-,-\n", arrival, task->name);
+		return;
+	}
+	fprintf(f, "%u,%s,%s,", arrival, task->name, x->r->trace->node_names[c->node]);
+	for (uint32_t i = 0; i < NODE_ACCELS_MAX; i++)
+		if (c->devices >> i & 1) {
+			fprintf(f, "%s%u", plus, i);
+			plus = "+";
+		}
+	putc('\n', f);
+}
+
+static void note_time(struct run *x, uint64_t ns)
+{
+	uint64_t step = ns / 100;
+
+	x->result->time_ns += ns;
+	if (ns > x->result->max_ns)
+		x->result->max_ns = ns;
+	x->times[step < REPLAY_TIMES ? step : REPLAY_TIMES]++;
+}
+
+/* What was allocated when the arrivals passed each whole percent. */
+static void note_curve(struct run *x, uint64_t asked_milli)
+{
+	uint64_t cap = x->result->capacity_milli;
+	uint64_t from, to;
+
+	if (!cap)
+		return;
+	from = x->asked_milli * 100 / cap;
+	x->asked_milli += asked_milli;
+	to = x->asked_milli * 100 / cap;
+	for (uint64_t i = from + 1; i <= to && i <= REPLAY_PERCENT_MAX; i++)
+		x->result->at_milli[i] = x->result->allocated_milli;
+}
+
+static void arrive(struct run *x, uint32_t arrival, const struct trace_task *task)
+{
+	struct node_choice c = { .node = NODE_NONE };
+	uint64_t begin = x->r->clock_ns ? x->r->clock_ns() : 0;
+	uint64_t milli = (uint64_t)task->devices * task->ask.share_milli;
+	int no = decide(x, &task->ask, &c);
+
+	if (x->r->clock_ns)
+		note_time(x, x->r->clock_ns() - begin);
+	x->result->arrived++;
+	if (no) {
+		x->result->refused++;
+	} else {
+		x->result->placed++;
+		x->result->allocated_milli += milli;
+	}
+	note_curve(x, milli);
+	log_decision(x, arrival, task, no ? NULL : &c);
+}
+
+static uint64_t percentile(const struct run *x, uint32_t per_mille)
+{
+	uint64_t at = x->result->arrived * per_mille / 1000, n = 0;
+
+	for (uint32_t i = 0; i <= REPLAY_TIMES; i++) {
+		n += x->times[i];
+		if (n > at)
+			return (uint64_t)(i + 1) * 100;
+	}
+	return 0;
+}
+
+static void sum_up(struct run *x)
+{
+	for (uint32_t i = 0; i < x->r->trace->nnodes; i++) {
+		const struct node *n = &x->nodes[i];
+
+		x->result->idle_cpu_milli += n->cpu_free_milli;
+		for (uint32_t j = 0; j < n->naccels; j++) {
+			uint32_t milli = n->accel_free_milli[j];
+
+			x->result->idle_milli += milli;
+			x->result->partly_milli += milli < DEVICE_MILLI ? milli : 0;
+		}
+	}
+	if (x->r->clock_ns) {
+		x->result->p50_ns = percentile(x, 500);
+		x->result->p99_ns = percentile(x, 990);
+	}
+	if (x->index)
+		node_index_size(x->index, &x->result->index);
+}
+
+int replay_run(const struct replay *r, struct replay_result *ret, struct err *err)
+{
+	struct run x = { .r = r, .result = ret };
+	uint32_t *arrivals, n;
+	bool bad = false;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->capacity_milli = r->trace->capacity_milli;
+	n = trace_arrivals(r->trace, r->seed, r->percent, &arrivals);
+	run_init(&x);
+	if (r->log)
+		fputs("arrival,task,node,devices\n", r->log);
+	for (uint32_t i = 0; i < n; i++) {
+		if (r->progress && i % 1024 == 0)
+			r->progress(r->progress_arg, i, n);
+		arrive(&x, i, &r->trace->tasks[arrivals[i]]);
+	}
+	sum_up(&x);
+	if (r->log)
+		bad = fflush(r->log) || ferror(r->log);
+	run_done(&x);
+	free(arrivals);
+	return bad ? err_set(err, -EIO, "could not write the decision log") : 0;
+}

@@ -1,0 +1,54 @@
+/* trace.h - nodes and tasks from CSV, and the order in which the tasks arrive
+ *
+ * Nodes: sn, cpu_milli, memory_mib, gpu, model.  Tasks: name, cpu_milli, memory_mib, num_gpu,
+ * gpu_milli, and optionally gpu_spec (allowed models, `|` between; empty: any).  Columns are
+ * found by the names in the first line, others are ignored; fields are not quoted.  This is
+ * what Alibaba's cluster-trace-gpu-v2023 ("openb") looks like.
+ */
+#ifndef SIM_TRACE_H
+#define SIM_TRACE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "select/node_value.h"
+
+enum {
+	TRACE_TASKS_MAX = 4000000,      /* a busy year of a city */
+	TRACE_LINE_MAX = 4096,
+};
+
+struct trace_task {
+	const char *name;
+	struct node_ask ask;
+	uint32_t devices;               /* asked for: thousandths = devices * ask.share_milli */
+};
+
+struct trace {
+	struct arena arena;
+	struct node_kinds kinds;
+	const char *models[NODE_KINDS_MAX];     /* struct node's model is an index here */
+	uint32_t nnodes, ntasks;
+	struct node *nodes;             /* empty, as at the start */
+	const char **node_names;
+	struct trace_task *tasks;       /* by name: strcmp() */
+	uint64_t capacity_milli;        /* of all devices */
+};
+
+/* Zero *ret first.  0, ERR_E_INPUT (err: file, line, column) or -errno; trace_done() in any
+ * case.  The nodes come first: models are known from them. */
+int trace_read_nodes(struct trace *ret, const char *path, struct err *err);
+int trace_read_tasks(struct trace *ret, const char *path, struct err *err);
+void trace_done(struct trace *t);
+
+/* The node list, `times` times over. */
+int trace_tile(struct trace *t, uint32_t times, struct err *err);
+
+/* Indexes into tasks[]: all in an order shuffled by the seed, then drawn at random, until what
+ * they ask for reaches `percent` of the devices; cut there.  Without any device, or without a
+ * task that asks for one, just the shuffled list.  *ret is malloc()ed. */
+uint32_t trace_arrivals(const struct trace *t, uint64_t seed, uint32_t percent, uint32_t **ret);
+
+/* The declared history: every task of the list counted once. */
+void trace_mix(const struct trace *t, struct node_mix *ret);
+
+#endif
