@@ -22,15 +22,19 @@ static int read_file(const char *path, struct buf *out, struct err *err)
 	FILE *f = fopen(path, "re");
 	char chunk[65536];
 	size_t n;
+	int r;
 
 	if (!f)
-		return err_set(err, -errno, "could not open %s: %s", path, strerror(errno));
+		return err_set(err, -errno, "could not open %.120s: %s", path, strerror(errno));
 	buf_init(out, CONFIG_MAX);
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+	while (!out->full && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
 		buf_add(out, chunk, n);
+	r = ferror(f) ? -errno : 0;     /* half a file may well be a valid one */
 	fclose(f);
+	if (r)
+		return err_set(err, r, "could not read %.120s: %s", path, strerror(-r));
 	if (out->full)
-		return err_set(err, ERR_E_INPUT, "%s is larger than %d bytes", path, CONFIG_MAX);
+		return err_set(err, ERR_E_INPUT, "%.120s is larger than %d bytes", path, CONFIG_MAX);
 	return 0;
 }
 
@@ -42,10 +46,10 @@ static int load_catalogue(const char *path, struct catalogue *ret, struct err *e
 	if (!path)
 		return catalogue_parse(accelerators_csv, accelerators_csv_len, ret, err);
 	r = read_file(path, &text, err);
-	if (!r)
-		r = catalogue_parse(text.data, text.len, ret, err);
+	if (!r && (r = catalogue_parse(text.data, text.len, ret, err)))
+		err_prefix(err, r, "%.120s: ", path);   /* its line is of that file */
 	buf_done(&text);
-	return r ? err_prefix(err, r, "%s: ", path) : 0;
+	return r;
 }
 
 /* "0.0.0.0:80" opens the node to the network without TLS: it has to be said twice. */
@@ -199,10 +203,9 @@ static int decode(const json_t *json, const struct json_lines *lines, struct con
 	return dec_end(&d);
 }
 
-int config_load(const char *path, struct config *ret, struct err *err)
+int config_parse(const char *text, size_t n, struct config *ret, struct err *err)
 {
 	struct json_lines *lines = NULL;
-	struct buf text = { 0 };
 	json_t *json = NULL;
 	int r;
 
@@ -211,13 +214,23 @@ int config_load(const char *path, struct config *ret, struct err *err)
 	arena_init(&ret->arena);
 	flow_limits_default(&ret->limits);
 	http_limits_default(&ret->http);
-	r = read_file(path, &text, err);
-	if (!r)
-		r = yaml_parse(text.data, text.len, &json, &lines, err);
+	r = yaml_parse(text, n, &json, &lines, err);
 	if (!r)
 		r = decode(json, lines, ret, err);
 	json_lines_free(lines);
 	json_decref(json);
+	return r;
+}
+
+int config_load(const char *path, struct config *ret, struct err *err)
+{
+	struct buf text = { 0 };
+	int r;
+
+	*ret = (struct config){ 0 };
+	r = read_file(path, &text, err);
+	if (!r)
+		r = config_parse(text.data, text.len, ret, err);
 	buf_done(&text);
 	return r;
 }

@@ -27,7 +27,8 @@ struct config {
 	struct http_limits http;
 };
 
-/* Read and check a file.  `ret` is done with config_done(), also after a failure. */
+/* Read and check a file, or its text.  `ret` is done with config_done(), also after a failure. */
+int config_parse(const char *text, size_t n, struct config *ret, struct err *err);
 int config_load(const char *path, struct config *ret, struct err *err);
 void config_done(struct config *c);
 

@@ -151,6 +151,7 @@ static int start_http(struct daemon *d, struct err *err)
 	d->api = api_new(&d->loop, d->flow, SUANLU_VERSION);
 	api_handler(d->api, &handler);
 	d->http = http_server_new(&d->loop, &d->config.http, &handler);
+	api_http(d->api, d->http);
 	r = http_server_listen(d->http, listen, err);
 	if (r)
 		return r;
@@ -265,7 +266,8 @@ int cmd_serve(int argc, char **argv)
 		if (r)
 			complain(path, &err);
 		else
-			printf("%s: %u pools, all well\n", path, d.config.npools);
+			printf("%s: %u pool%s, all well\n", path, d.config.npools,
+			       d.config.npools == 1 ? "" : "s");
 		config_done(&d.config);
 		return r ? 2 : 0;
 	}

@@ -176,6 +176,11 @@ void api_handler(struct api *a, struct http_handler *ret)
 				      .gone = on_gone };
 }
 
+void api_http(struct api *a, const struct http_server *s)
+{
+	a->http = s;
+}
+
 void api_stop(struct api *a)
 {
 	a->stopping = true;

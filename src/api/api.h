@@ -1,4 +1,4 @@
-/* api.h - the native REST interface: /healthz, /readyz and /v1/…
+/* api.h - the native REST interface: /healthz, /readyz, /metrics and /v1/…
  *
  * Sits between http/ and flow/: finds the row of a request (routes.c), checks token, role,
  * query and body, calls the row's function and encodes what flow says.  Holds no state of
@@ -20,6 +20,9 @@ struct api *api_new(uv_loop_t *loop, struct flow *f, const char *version);
 
 /* For http_server_new(). */
 void api_handler(struct api *a, struct http_handler *ret);
+
+/* Whose connections /metrics counts; it outlives the calls. */
+void api_http(struct api *a, const struct http_server *s);
 
 /* End all streams and refuse new ones with 503; other requests are still answered. */
 void api_stop(struct api *a);

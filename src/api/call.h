@@ -23,6 +23,7 @@ enum {
 
 	API_PARAMS_MAX = 1,             /* {…} in a path */
 	API_BODY_TASK = 1 << 20,        /* with its decision below STORE_BODY_MAX */
+	API_BODY_BATCH = 8 << 20,       /* of at most FLOW_BATCH_MAX tasks */
 	API_BODY_SMALL = 16 << 10,
 	API_OUT_MAX = 32 << 20,         /* an answer; the largest list is 10,000 pools of ~2 KB */
 	API_PAGE_MAX = 1000,            /* items of a list */
@@ -52,6 +53,7 @@ struct api {
 	uv_loop_t *loop;
 	struct flow *flow;
 	const char *version;
+	const struct http_server *http; /* NULL: nobody told us */
 	int64_t started_ms;
 	bool stopping;
 
@@ -224,9 +226,11 @@ void events_watch(struct api *a, int change);   /* +1, -1: streams that want row
 /* ---- the rows' functions ---- */
 void api_health(struct api_call *c);
 void api_ready(struct api_call *c);
+void api_metrics(struct api_call *c);
 void api_node(struct api_call *c);
 void api_accelerators(struct api_call *c);
 void api_task_submit(struct api_call *c);
+void api_task_submit_many(struct api_call *c);
 void api_task_list(struct api_call *c);
 void api_task_get(struct api_call *c);
 void api_task_cancel(struct api_call *c);

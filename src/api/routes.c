@@ -9,11 +9,13 @@ enum { WRITERS = ROLE_USER | ROLE_OPERATOR };
 const struct api_route api_routes[] = {
 	{ "GET", "/healthz", ROLE_PUBLIC, 0, "", api_health },
 	{ "GET", "/readyz", ROLE_PUBLIC, 0, "", api_ready },
+	{ "GET", "/metrics", ROLE_ANY, 0, "", api_metrics },
 
 	{ "GET", "/v1/node", ROLE_ANY, 0, "", api_node },
 	{ "GET", "/v1/accelerators", ROLE_ANY, 0, "", api_accelerators },
 
 	{ "POST", "/v1/tasks", ROLE_USER, API_BODY_TASK, "", api_task_submit },
+	{ "POST", "/v1/batches", ROLE_USER, API_BODY_BATCH, "", api_task_submit_many },
 	{ "GET", "/v1/tasks", ROLE_ANY, 0, "state name kind pool array tenant limit before",
 	  api_task_list },
 	{ "GET", "/v1/tasks/{id}", ROLE_ANY, 0, "", api_task_get },

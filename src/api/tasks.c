@@ -68,6 +68,45 @@ void api_task_submit(struct api_call *c)
 	reply_send(c);
 }
 
+static void put_batch(struct api_call *c, const struct flow_submitted *s, size_t n)
+{
+	struct buf *b = reply_begin(c, 201);
+
+	buf_str(b, "{\"tasks\":[");
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(b, "%s{\"id\":\"%llu\",\"tasks\":%u,\"state\":", i ? "," : "",
+			   (unsigned long long)s[i].sub, s[i].n);
+		put_text(b, s[i].task ? task_state_name(s[i].task->state) : NULL);
+		buf_printf(b, ",\"again\":%s}", s[i].again ? "true" : "false");
+	}
+	buf_str(b, "]}");
+}
+
+void api_task_submit_many(struct api_call *c)
+{
+	struct flow_submitted *s;
+	struct err err = { 0 };
+	const json_t *list;
+	struct dec d;
+	int r;
+
+	if (call_json(c))
+		return;
+	dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
+	list = dec_array(&d, "tasks", DEC_NEED, FLOW_BATCH_MAX);
+	r = dec_end(&d);
+	if (!r) {
+		s = arena_array(&c->req->arena, json_array_size(list), sizeof(*s));
+		r = flow_submit_many(c->api->flow, list, &c->who, s, &err);
+	}
+	if (r) {
+		reply_err(c, r, &err);
+		return;
+	}
+	put_batch(c, s, json_array_size(list));
+	reply_send(c);
+}
+
 void api_decide(struct api_call *c)
 {
 	struct err err = { 0 };

@@ -41,6 +41,7 @@ struct record {
 
 	json_t *doc;            /* SUBMIT: task_spec_json; TOKEN, POOL, DATASET, NODE: their document.
 	                         * Borrowed by the maker's reference, owned after decode. */
+	struct task_spec *spec; /* SUBMIT: `doc` decoded, if the maker has it; borrowed */
 	const char *why;        /* WAIT, REFUSE, GIVE_UP, CHOOSE: the decision, a JSON object, or NULL */
 	const char *reason;     /* WAIT, REFUSE, GIVE_UP, END, LOST, CANCEL: a code, static or in `arena` */
 	const char *text;       /* END, LOST, CANCEL: words for people, or NULL */

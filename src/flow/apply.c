@@ -22,11 +22,10 @@ static void waits_for(struct sub *on, uint64_t who)
 static int apply_submit(struct flow *f, const struct record *r, struct err *err)
 {
 	struct task_world w = { f->c.catalogue, prefer_profiles, NULL, NULL, 0 };
-	struct task_spec *spec;
+	struct task_spec *spec = r->spec ? task_spec_ref(r->spec) : NULL;
 	struct sub *s;
-	int e = task_spec_decode(r->doc, &w, &spec, err);
 
-	if (e)
+	if (!spec && task_spec_decode(r->doc, &w, &spec, err))
 		return err_prefix(err, -EPROTO, "submission %llu: ", (unsigned long long)r->sub);
 	s = sub_add(f, r->sub, spec, r->at_ms);
 	if (spec->idempotency_key)

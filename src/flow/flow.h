@@ -98,6 +98,12 @@ struct flow_submitted {
 int flow_submit(struct flow *f, const json_t *doc, const struct token *who,
 		struct flow_submitted *ret, struct err *err);
 
+/* Many at once, all or none: `list` is an array of at most FLOW_BATCH_MAX documents, `ret` as
+ * many places.  err.field begins with "tasks[17]". */
+enum { FLOW_BATCH_MAX = 1000 };
+int flow_submit_many(struct flow *f, const json_t *list, const struct token *who,
+		     struct flow_submitted *ret, struct err *err);
+
 /* Decide without running: the Decision object is appended to `out`. */
 int flow_dry_run(struct flow *f, const json_t *doc, const struct token *who, struct buf *out,
 		 struct err *err);

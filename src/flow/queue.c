@@ -102,11 +102,18 @@ static void heap_remove(struct flow *f, struct bucket *b)
 	heap_down(f, f->heap[i]->slot);
 }
 
-static struct bucket *bucket_of(struct flow *f, uint64_t shape)
+struct bucket *queue_find(const struct flow *f, uint64_t shape)
 {
 	struct bucket *b = NULL;
 
 	HASH_FIND(hh, f->buckets, &shape, sizeof(shape), b);
+	return b;
+}
+
+static struct bucket *bucket_of(struct flow *f, uint64_t shape)
+{
+	struct bucket *b = queue_find(f, shape);
+
 	if (!b) {
 		b = mem_alloc(sizeof(*b));
 		b->shape = shape;

@@ -180,6 +180,7 @@ void commit_done(struct flow *f);
 uint64_t queue_shape(const struct task_spec *s);
 void queue_push(struct flow *f, struct task *t);
 void queue_remove(struct flow *f, struct task *t);      /* takes one that is not queued */
+struct bucket *queue_find(const struct flow *f, uint64_t shape);
 struct bucket *queue_top(const struct flow *f);
 struct bucket *queue_pop(struct flow *f);               /* the bucket leaves the heap … */
 void queue_return(struct flow *f, struct bucket *b);    /* … and comes back, or goes when empty */

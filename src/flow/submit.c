@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,19 +34,19 @@ static int decode_new(struct flow *f, const json_t *doc, const struct token *who
 	return e;
 }
 
-static int room_check(const struct flow *f, const struct task_spec *s, struct err *err)
+static int room_check(const struct flow *f, const char *tenant, uint64_t n, struct err *err)
 {
-	const struct tenant *t = tenant_find(f, s->tenant);
+	const struct tenant *t = tenant_find(f, tenant);
 	uint64_t waiting = f->counts.by_state[TASK_WAITING], mine = t ? t->waiting : 0;
 
 	if (f->trouble || f->c.store->ops->pending(f->c.store) > f->c.limits.pending_max)
 		return err_set(err, FLOW_E_BUSY, "the store cannot keep up; try again");
-	if (waiting + s->array_n > f->c.limits.waiting_max)
+	if (waiting + n > f->c.limits.waiting_max)
 		return err_set(err, FLOW_E_LIMIT, "%llu tasks wait already, the limit is %u",
 			       (unsigned long long)waiting, f->c.limits.waiting_max);
-	if (mine + s->array_n > f->c.limits.tenant_waiting_max)
+	if (mine + n > f->c.limits.tenant_waiting_max)
 		return err_set(err, FLOW_E_LIMIT, "%llu tasks of %s wait already, the limit is %u",
-			       (unsigned long long)mine, s->tenant, f->c.limits.tenant_waiting_max);
+			       (unsigned long long)mine, tenant, f->c.limits.tenant_waiting_max);
 	return 0;
 }
 
@@ -108,11 +109,16 @@ static void refuse_all(struct flow *f, const struct sub *s, const struct decisio
 static void begin(struct flow *f, struct sub *s, struct flow_submitted *ret)
 {
 	const struct task *t = table_get(f, s->no);
+	const struct bucket *equal = queue_find(f, s->shape);
 	struct arena arena;
 	struct snapshot snap;
 	struct decision d;
 	struct ask a;
 
+	if (equal && equal->n) {        /* what its equals wait for is not refused to it */
+		ready_sub(f, s);
+		return;
+	}
 	arena_init(&arena);
 	schedule_snapshot(f, NULL, &snap);
 	schedule_ask(f, s->spec, s->no, &a);
@@ -130,10 +136,23 @@ static void begin(struct flow *f, struct sub *s, struct flow_submitted *ret)
 	arena_done(&arena);
 }
 
+/* Accepted: in the journal, in memory, and in the queue or refused. */
+static void keep(struct flow *f, struct task_spec *spec, struct flow_submitted *ret)
+{
+	struct record r = { .kind = RECORD_SUBMIT, .spec = spec, .sub = f->next_no,
+			    .task = f->next_no };
+
+	r.doc = task_spec_json(spec, f->c.catalogue);
+	flow_commit(f, &r);
+	json_decref(r.doc);
+	*ret = (struct flow_submitted){ .sub = r.sub, .n = spec->array_n,
+					.task = table_get(f, r.sub) };
+	begin(f, sub_find(f, r.sub), ret);
+}
+
 int flow_submit(struct flow *f, const json_t *doc, const struct token *who,
 		struct flow_submitted *ret, struct err *err)
 {
-	struct record r = { .kind = RECORD_SUBMIT };
 	const struct key *k = key_of(f, doc, who);
 	struct task_spec *spec;
 	int e;
@@ -143,17 +162,70 @@ int flow_submit(struct flow *f, const json_t *doc, const struct token *who,
 	e = decode_new(f, doc, who, &spec, err);
 	if (e)
 		return e;
-	e = room_check(f, spec, err);
-	if (!e) {
-		r.doc = task_spec_json(spec, f->c.catalogue);
-		r.sub = r.task = f->next_no;
-		flow_commit(f, &r);
-		json_decref(r.doc);
-		*ret = (struct flow_submitted){ .sub = r.sub, .n = spec->array_n,
-						.task = table_get(f, r.sub) };
-		begin(f, sub_find(f, r.sub), ret);
-	}
+	e = room_check(f, spec->tenant, spec->array_n, err);
+	if (!e)
+		keep(f, spec, ret);
 	task_spec_unref(spec);
+	return e;
+}
+
+/* ---- many at once ---- */
+
+static void at_item(struct err *err, size_t i)
+{
+	char field[sizeof(err->field)];
+
+	snprintf(field, sizeof(field), "tasks[%zu]%s%.80s", i, err->field[0] ? "." : "",
+		 err->field);
+	memcpy(err->field, field, sizeof(field));
+}
+
+/* Two tasks of one batch with one key: which of them is the echo? */
+static int key_twice(struct task_spec *const *specs, size_t i, struct err *err)
+{
+	const char *key = specs[i]->idempotency_key;
+
+	for (size_t k = 0; key && k < i; k++)
+		if (specs[k] && specs[k]->idempotency_key &&
+		    !strcmp(specs[k]->idempotency_key, key))
+			return err_field(err, "idempotency_key", "is the key of tasks[%zu] too", k);
+	return 0;
+}
+
+static int take_item(struct flow *f, const json_t *doc, const struct token *who, size_t i,
+		     struct task_spec **specs, struct flow_submitted *ret, struct err *err)
+{
+	const struct key *k = key_of(f, doc, who);
+	int e;
+
+	if (k)
+		return repeated(f, k, doc, who, &ret[i], err);
+	e = decode_new(f, doc, who, &specs[i], err);
+	return e ? e : key_twice(specs, i, err);
+}
+
+int flow_submit_many(struct flow *f, const json_t *list, const struct token *who,
+		     struct flow_submitted *ret, struct err *err)
+{
+	size_t n = json_array_size(list);
+	struct task_spec **specs = mem_array(n, sizeof(*specs));
+	uint64_t tasks = 0;
+	int e = 0;
+
+	for (size_t i = 0; !e && i < n; i++) {
+		e = take_item(f, json_array_get(list, i), who, i, specs, ret, err);
+		if (e > 0)
+			at_item(err, i);
+		tasks += specs[i] ? specs[i]->array_n : 0;
+	}
+	if (!e)
+		e = room_check(f, who->tenant, tasks, err);
+	for (size_t i = 0; i < n; i++) {
+		if (!e && specs[i])
+			keep(f, specs[i], &ret[i]);
+		task_spec_unref(specs[i]);
+	}
+	free(specs);
 	return e;
 }
 

@@ -394,3 +394,38 @@ def test_streams_end_when_the_node_stops_and_resume_after_it():
         rest = list(d.api.events(f"/v1/tasks/{id}/events", headers={"Last-Event-ID": str(last)}))
         assert rest[-1].name == "end" and all(e.data["seq"] > last for e in rest)
         assert d.api.get(f"/v1/tasks/{id}/logs").text == "late\n"
+
+
+# ---- many at once ----
+
+def test_a_batch_is_accepted_in_its_order(node):
+    tasks = [{"command": ["true"], "name": f"b{i}"} for i in range(100)]
+    r = node.api.post("/v1/batches", json={"tasks": tasks})
+    assert r.status_code == 201
+    ids = [int(t["id"]) for t in r.json()["tasks"]]
+    assert ids == list(range(ids[0], ids[0] + 100))
+    assert node.api.get(f"/v1/tasks/{ids[99]}").json()["name"] == "b99"
+
+
+def test_a_batch_with_one_wrong_task_changes_nothing(node):
+    before = node.api.get("/v1/tasks?limit=1").json()["tasks"][0]["id"]
+    tasks = [{"command": ["true"]}] * 3 + [{"command": ["true"], "cpus": -1}]
+    r = node.api.post("/v1/batches", json={"tasks": tasks})
+    assert r.status_code == 400
+    assert r.json()["field"] == "tasks[3].cpus"
+    assert node.api.get("/v1/tasks?limit=1").json()["tasks"][0]["id"] == before
+
+
+def test_a_batch_of_more_than_a_thousand_or_with_one_key_twice_is_refused(node):
+    r = node.api.post("/v1/batches", json={"tasks": [{"command": ["true"]}] * 1001})
+    assert r.status_code == 400 and r.json()["field"] == "tasks"
+    r = node.api.post("/v1/batches", json={"tasks": [{"command": ["true"], "idempotency_key": "twice"}] * 2})
+    assert r.status_code == 400 and r.json()["field"] == "tasks[1].idempotency_key"
+
+
+def test_a_batch_said_again_is_known_task_by_task(node):
+    tasks = [{"command": ["true"], "idempotency_key": f"batch-{i}"} for i in range(5)]
+    first = node.api.post("/v1/batches", json={"tasks": tasks}).json()["tasks"]
+    again = node.api.post("/v1/batches", json={"tasks": tasks}).json()["tasks"]
+    assert [t["id"] for t in first] == [t["id"] for t in again]
+    assert all(t["again"] for t in again) and not any(t["again"] for t in first)
