@@ -82,6 +82,21 @@ static void put_batch(struct api_call *c, const struct flow_submitted *s, size_t
 	buf_str(b, "]}");
 }
 
+/* Each task becomes a row of the journal, so one in a batch may not be larger than one alone. */
+static int check_sizes(struct api_call *c, const json_t *list, struct err *err)
+{
+	/* Whether it is an object at all is for the decoder to say. */
+	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+
+	if (c->req->body_len <= API_BODY_TASK)
+		return 0;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (json_dumpb(json_array_get(list, i), NULL, 0, flags) > API_BODY_TASK)
+			return err_field(err, arena_printf(&c->req->arena, "tasks[%zu]", i),
+					 "is larger than %d bytes", API_BODY_TASK);
+	return 0;
+}
+
 void api_task_submit_many(struct api_call *c)
 {
 	struct flow_submitted *s;
@@ -95,6 +110,8 @@ void api_task_submit_many(struct api_call *c)
 	dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
 	list = dec_array(&d, "tasks", DEC_NEED, FLOW_BATCH_MAX);
 	r = dec_end(&d);
+	if (!r)
+		r = check_sizes(c, list, &err);
 	if (!r) {
 		s = arena_array(&c->req->arena, json_array_size(list), sizeof(*s));
 		r = flow_submit_many(c->api->flow, list, &c->who, s, &err);
