@@ -279,7 +279,7 @@ void dec_u32(struct dec *d, const char *key, enum dec_need need, uint32_t min, u
 void dec_u64(struct dec *d, const char *key, enum dec_need need, uint64_t min, uint64_t max,
 	     uint64_t *ret)
 {
-	int64_t n;
+	int64_t n = 0;
 
 	assert(max <= INT64_MAX);
 	if (whole(d, key, need, (int64_t)min, (int64_t)max, &n))

@@ -106,7 +106,7 @@ int array_parse(const char *s, struct arena *a, const uint32_t **ret, uint32_t *
 		uint32_t *ret_limit, struct err *err)
 {
 	const char *p = s;
-	uint32_t n, limit, *out;
+	uint32_t n = 0, limit = 0, *out;
 	int r = walk(&p, NULL, &n, err);
 
 	if (r == 0)

@@ -120,7 +120,7 @@ static int open_engine(struct flow *f, struct pool *p, struct err *err)
 
 static void prune(struct flow *f, int64_t now)
 {
-	if (now - f->pruned_ms < PRUNE_EVERY_MS)
+	if (llabs(now - f->pruned_ms) < PRUNE_EVERY_MS)
 		return;
 	f->pruned_ms = now;
 	f->c.store->ops->prune(f->c.store, now - (int64_t)f->c.limits.history_days * 86400 * 1000,
@@ -133,7 +133,7 @@ static void pool_tick(struct pool *p, const struct engine *e, int64_t now)
 {
 	if (!p->down && e->ops->in_process)
 		p->seen_ms = now;
-	if (p->down && p->gave_back && now - p->seen_ms > GAVE_BACK_MS) {
+	if (p->down && p->gave_back && llabs(now - p->seen_ms) > GAVE_BACK_MS) {
 		p->down = p->gave_back = false;
 		p->why[0] = '\0';
 	}

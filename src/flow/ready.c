@@ -190,7 +190,8 @@ void ready_backoff(struct flow *f, int64_t now)
 		t->backing_off = false;
 		if (t->state != TASK_WAITING)
 			continue;
-		if (t->retry_ms <= now)
+		/* Further away than any pause: the clock was set back. */
+		if (t->retry_ms <= now || t->retry_ms - now > BACKOFF_MAX_MS)
 			t->retry_ms = 0;
 		ready_check(f, t);
 	}

@@ -12,7 +12,6 @@
 
 enum {
 	TRANSFER_RETRIES = 2,           /* a failed input or output is tried again so often at least */
-	BACKOFF_MAX_MS = 60 * 1000,
 	RETURNED_MS = 5 * 1000,
 	SETTLE_AGAIN_MS = 3600 * 1000,
 };

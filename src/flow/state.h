@@ -16,6 +16,7 @@
 
 enum {
 	PAGE = 1024,                    /* tasks per page of the table */
+	BACKOFF_MAX_MS = 60 * 1000,     /* the longest pause before another try */
 	PASS_KEPT_MAX = 10000,          /* kinds of task that one pass looks at */
 };
 

@@ -72,7 +72,8 @@ static void run_of(struct pass *x, const struct pool *p, struct run_forecast *re
 
 	for (uint32_t i = 0; i < x->nruns; i++) {
 		r = &x->runs[i];
-		if (r->speed_milli == p->speed_milli && !strcmp(r->chip, chip)) {
+		if (r->speed_milli == p->speed_milli &&
+		    (r->chip == chip || !strcmp(r->chip, chip))) {
 			*ret = r->f;
 			return;
 		}

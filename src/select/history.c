@@ -27,6 +27,10 @@ enum {
 	SPEED_MAX = 1000 * 1000,        /* a thousand times: beyond it something was mismeasured */
 };
 
+struct range {
+	int64_t p50, p90;
+};
+
 struct sample {
 	int64_t run_ms;
 	uint32_t speed_milli;           /* of the pool's cpus; 0: not known */
@@ -37,6 +41,8 @@ struct entry {
 	struct entry *sibling;          /* next of the family */
 	struct entry *prev, *next;      /* by last use, of all */
 	uint32_t n, at;
+	bool scales;                    /* a cpu whose every sample knows its speed */
+	struct range usual;             /* kept: forecasts ask far more often than runs end */
 	struct sample ring[HISTORY_RING];
 	char chip[];
 };
@@ -52,6 +58,7 @@ struct family {
 struct series {
 	UT_hash_handle hh;
 	uint32_t n, at;
+	struct range range;             /* kept */
 	int64_t value[HISTORY_RING];
 	uint32_t voice[HISTORY_RING];
 	char key[];
@@ -155,10 +162,6 @@ static int64_t rank_of(const int64_t *sorted, uint32_t n, uint32_t percent)
 	return sorted[(n * percent + 99) / 100 - 1];
 }
 
-struct range {
-	int64_t p50, p90;
-};
-
 static struct range range_of(int64_t *v, uint32_t n)
 {
 	struct range r;
@@ -174,27 +177,27 @@ static uint32_t speed_or_none(uint32_t speed_milli)
 	return speed_milli ? speed_milli : SPEED_NONE;
 }
 
-/* Times of an entry as a pool of that chip with speed_milli would take; 0: as measured. */
-static struct range entry_range(const struct entry *e, uint32_t speed_milli)
+/* At the reference speed, if the samples can be brought there, else as measured. */
+static void entry_usual(struct entry *e)
 {
-	bool by_cpu = speed_milli && !strcmp(e->chip, "cpu");
 	int64_t v[HISTORY_RING];
 
-	for (uint32_t i = 0; i < e->n; i++) {
-		const struct sample *s = &e->ring[i];
-
-		v[i] = by_cpu && s->speed_milli ? scale(s->run_ms, s->speed_milli, speed_milli)
-						: s->run_ms;
-	}
-	return range_of(v, e->n);
+	e->scales = !strcmp(e->chip, "cpu");
+	for (uint32_t i = 0; i < e->n; i++)
+		e->scales = e->scales && e->ring[i].speed_milli;
+	for (uint32_t i = 0; i < e->n; i++)
+		v[i] = e->scales ? scale(e->ring[i].run_ms, e->ring[i].speed_milli, SPEED_NONE)
+				 : e->ring[i].run_ms;
+	e->usual = range_of(v, e->n);
 }
 
-static struct range series_range(const struct series *s)
+/* Times of an entry as a pool of that chip with speed_milli would take. */
+static struct range entry_range(const struct entry *e, uint32_t speed_milli)
 {
-	int64_t v[HISTORY_RING];
-
-	memcpy(v, s->value, s->n * sizeof(*v));
-	return range_of(v, s->n);
+	if (!e->scales || speed_milli == SPEED_NONE)
+		return e->usual;
+	return (struct range){ scale(e->usual.p50, SPEED_NONE, speed_milli),
+			       scale(e->usual.p90, SPEED_NONE, speed_milli) };
 }
 
 /* ---- tables ---- */
@@ -227,7 +230,7 @@ static struct series *series_use(struct series **table, uint32_t max, const stru
 	return s;
 }
 
-static void series_push(struct series *s, int64_t value, uint32_t voice)
+static void series_put(struct series *s, int64_t value, uint32_t voice)
 {
 	for (uint32_t i = 0; voice && i < s->n; i++) {
 		if (s->voice[i] == voice) {
@@ -240,6 +243,15 @@ static void series_push(struct series *s, int64_t value, uint32_t voice)
 	s->at = (s->at + 1) % HISTORY_RING;
 	if (s->n < HISTORY_RING)
 		s->n++;
+}
+
+static void series_push(struct series *s, int64_t value, uint32_t voice)
+{
+	int64_t v[HISTORY_RING];
+
+	series_put(s, value, voice);
+	memcpy(v, s->value, s->n * sizeof(*v));
+	s->range = range_of(v, s->n);
 }
 
 static struct family *family_find(const struct history *h, const struct key *k)
@@ -338,7 +350,7 @@ static uint32_t learned_speed(const struct history *h, const char *kind, const c
 	s = k.n ? series_find(h->pairs, &k) : NULL;
 	if (!s)
 		return 0;
-	v = series_range(s).p50;
+	v = s->range.p50;
 	if (swap)
 		v = v ? (int64_t)SPEED_NONE * SPEED_NONE / v : SPEED_MAX;
 	return v < 1 ? 1 : v > SPEED_MAX ? SPEED_MAX : (uint32_t)v;
@@ -393,6 +405,7 @@ void history_add_on(struct history *h, const char *kind, const char *name, const
 	e->at = (e->at + 1) % HISTORY_RING;
 	if (e->n < HISTORY_RING)
 		e->n++;
+	entry_usual(e);
 	LL_FOREACH2(e->family->entries, other, sibling)
 		if (other != e)
 			learn_pair(h, kind, e, other);
@@ -501,7 +514,7 @@ void history_forecast(const struct history *h, const char *kind, const char *nam
 	if (h && k.n)
 		s = series_find(h->kinds, &k);
 	if (s) {
-		ms = series_range(s);
+		ms = s->range;
 		ms.p50 = scale(ms.p50, walltime_s, 1000);
 		ms.p90 = scale(ms.p90, walltime_s, 1000);
 		answer(ret, "kind", faster(ms, speed_milli), walltime_s, s->n, speed_milli);

@@ -30,7 +30,7 @@ uint32_t want_room(struct want *w, uint32_t nnodes, const struct node *nodes);
 
 uint32_t place_never_want(struct want *w, const struct pool *p);
 
-enum { PASS_RUNS_MAX = 8 };             /* kinds of chip in one city: a handful */
+enum { PASS_RUNS_MAX = 64 };            /* kinds of chip and speed in one city */
 
 struct pass {
 	const struct snapshot *s;

@@ -81,6 +81,13 @@ uint32_t want_room(struct want *w, uint32_t nnodes, const struct node *nodes)
 	return k;
 }
 
+/* Nodes of a group stand together and are of one make. */
+static bool same_make(const struct node *a, const struct node *b)
+{
+	return a->cpu_milli == b->cpu_milli && a->memory_mb == b->memory_mb &&
+		a->model == b->model && a->naccels == b->naccels;
+}
+
 /* Which figure is too large?  Cpu and memory are compared with the nodes whose
  * accelerators fit, if there are any: the cpus of other nodes are of no use. */
 static uint32_t never_which(struct want *w, const struct pool *p)
@@ -89,8 +96,11 @@ static uint32_t never_which(struct want *w, const struct pool *p)
 
 	for (uint32_t i = 0; i < p->nnodes; i++) {
 		const struct node *n = &p->nodes[i];
-		bool a = accel_fits_empty(w, n);
+		bool a;
 
+		if (i && same_make(n, n - 1))
+			continue;
+		a = accel_fits_empty(w, n);
 		accel |= a;
 		cpu[a] |= n->cpu_milli >= w->cpu_milli;
 		memory[a] |= n->memory_mb >= w->memory_mb;
@@ -103,9 +113,13 @@ static uint32_t never_which(struct want *w, const struct pool *p)
 uint32_t place_never_want(struct want *w, const struct pool *p)
 {
 	uint32_t fit = 0, why = 0;
+	bool fits = false;
 
-	for (uint32_t i = 0; i < p->nnodes && fit < w->nodes; i++)
-		fit += want_fits_empty(w, &p->nodes[i]);
+	for (uint32_t i = 0; i < p->nnodes && fit < w->nodes; i++) {
+		if (!i || !same_make(&p->nodes[i], &p->nodes[i - 1]))
+			fits = want_fits_empty(w, &p->nodes[i]);
+		fit += fits;
+	}
 	if (fit >= w->nodes && w->nodes <= PLACE_NODES_MAX)
 		return 0;
 	if (!fit && p->nnodes)

@@ -23,7 +23,8 @@ static void every_row_is_complete(void **state)
 		assert_non_null(r->fn);
 		assert_non_null(r->query);
 		assert_int_equal(r->path[0], '/');
-		assert_true(r->body_max < STORE_BODY_MAX);
+		/* A batch is many rows of the journal; each task in it has a limit of its own. */
+		assert_true(r->body_max < STORE_BODY_MAX || r->body_max == API_BODY_BATCH);
 	}
 }
 
