@@ -72,6 +72,7 @@ static void put_batch(struct api_call *c, const struct flow_submitted *s, size_t
 {
 	struct buf *b = reply_begin(c, 201);
 
+	buf_reserve(b, 32 + 80 * n);
 	buf_str(b, "{\"tasks\":[");
 	for (size_t i = 0; i < n; i++) {
 		buf_printf(b, "%s{\"id\":\"%llu\",\"tasks\":%u,\"state\":", i ? "," : "",

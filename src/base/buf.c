@@ -38,8 +38,7 @@ void buf_reset(struct buf *b)
 		b->data[0] = '\0';
 }
 
-/* Room for n more bytes and the NUL. */
-static int reserve(struct buf *b, size_t n)
+int buf_reserve(struct buf *b, size_t n)
 {
 	size_t cap;
 
@@ -62,7 +61,7 @@ static int reserve(struct buf *b, size_t n)
 
 int buf_add(struct buf *b, const void *p, size_t n)
 {
-	int r = reserve(b, n);
+	int r = buf_reserve(b, n);
 
 	if (r < 0)
 		return r;
@@ -93,7 +92,7 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 	if ((size_t)n >= room) {
 		if (room)
 			b->data[b->len] = '\0';
-		r = reserve(b, (size_t)n);
+		r = buf_reserve(b, (size_t)n);
 		if (r < 0)
 			return r;
 		va_start(ap, fmt);

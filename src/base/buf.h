@@ -19,6 +19,8 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b);           /* takes a zeroed buf */
 void buf_reset(struct buf *b);          /* empty, memory kept, full cleared */
+/* Make room for n more bytes at once, where the size is known before. */
+int buf_reserve(struct buf *b, size_t n);
 int buf_add(struct buf *b, const void *p, size_t n);
 int buf_str(struct buf *b, const char *s);
 int buf_printf(struct buf *b, const char *fmt, ...)
