@@ -176,8 +176,31 @@ static uint64_t percentile(const struct run *x, uint32_t per_mille)
 	return 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Half of the tasks with devices ask for less cpu, half for as much or more. */
+static uint32_t middle_cpu(const struct trace *t)
+{
+	uint32_t *cpu = mem_array(t->ntasks + 1, sizeof(*cpu)), n = 0, middle;
+
+	for (uint32_t i = 0; i < t->ntasks; i++)
+		if (t->tasks[i].devices)
+			cpu[n++] = t->tasks[i].ask.cpu_milli;
+	qsort(cpu, n, sizeof(*cpu), by_number);
+	middle = cpu[n / 2];
+	free(cpu);
+	return n ? middle : 0;
+}
+
 static void sum_up(struct run *x)
 {
+	uint32_t enough = middle_cpu(x->r->trace);
+
 	for (uint32_t i = 0; i < x->r->trace->nnodes; i++) {
 		const struct node *n = &x->nodes[i];
 
@@ -187,6 +210,8 @@ static void sum_up(struct run *x)
 
 			x->result->idle_milli += milli;
 			x->result->partly_milli += milli < DEVICE_MILLI ? milli : 0;
+			if (milli == DEVICE_MILLI && n->cpu_free_milli < enough)
+				x->result->starved_milli += milli;
 		}
 	}
 	if (x->r->clock_ns) {

@@ -33,6 +33,8 @@ struct replay_result {
 	uint64_t capacity_milli, allocated_milli;
 	uint64_t at_milli[REPLAY_PERCENT_MAX + 1];      /* allocated when arrivals passed n % */
 	uint64_t partly_milli;          /* idle: of devices in use */
+	uint64_t starved_milli;         /* idle: whole devices beside less cpu than half of the
+					 * tasks with devices ask for */
 	uint64_t idle_milli, idle_cpu_milli;            /* idle in all */
 	/* Of a decision and its effect; p50 and p99 in steps of 100. */
 	uint64_t time_ns, p50_ns, p99_ns, max_ns;

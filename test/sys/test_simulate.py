@@ -1,0 +1,128 @@
+"""test_simulate.py - what would fit, from two tables: figures, log, report, and what is refused"""
+
+import csv
+import json
+import os
+import pathlib
+import pty
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("SUANLU_BUILD", ROOT / "build"))
+
+NODES = "sn,cpu_milli,memory_mib,gpu,model\nbig,32000,131072,4,A10\nsmall,8000,32768,1,T4\n"
+SHAPES = ["4000,8192,1,500,", "4000,8192,1,1000,T4", "8000,16384,2,1000,A10", "2000,4096,0,,"]
+ENV = {**os.environ, "LC_ALL": "C.UTF-8", "SUANLU_LANG": "en"}
+
+
+@pytest.fixture
+def tables(tmp_path):
+    tasks = [f"t{i},{SHAPES[i % len(SHAPES)]}" for i in range(10)]
+    (tmp_path / "nodes.csv").write_text(NODES)
+    (tmp_path / "tasks.csv").write_text(
+        "\n".join(["name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec", *tasks]) + "\n")
+    return tmp_path
+
+
+def simulate(where, *args, **more):
+    return subprocess.run([f"{BUILD}/suanlu", "simulate", "--nodes", "nodes.csv", "--tasks",
+                           "tasks.csv", *args], cwd=where, env=ENV, capture_output=True, text=True,
+                          timeout=60, **more)
+
+
+def test_the_figures_agree_with_the_log(tables):
+    r = simulate(tables, "--json", "--log", "log.csv")
+    assert r.returncode == 0, r.stderr
+    doc = json.loads(r.stdout)
+    p = doc["policies"][0]
+    assert (doc["nodes"], doc["devices"], doc["tasks"]) == (2, 5, 10)
+    rows = list(csv.DictReader((tables / "log.csv").open()))
+    assert len(rows) == p["arrived"] == p["placed"] + p["refused"]
+    assert sum(row["node"] == "-" for row in rows) == p["refused"]
+    tasks = {t["name"]: t for t in csv.DictReader((tables / "tasks.csv").open())}
+    milli = sum(int(tasks[row["task"]]["num_gpu"]) * int(tasks[row["task"]]["gpu_milli"] or 0)
+                for row in rows if row["node"] != "-")
+    assert p["allocation_percent"] == pytest.approx(milli / 50)
+    idle = p["idle_devices"]
+    assert sum(idle.values()) == pytest.approx(5 - milli / 1000)
+    assert len(p["curve"]) == 131 and p["curve"] == sorted(p["curve"])
+
+
+def test_the_same_seed_gives_the_same_log(tables):
+    for name in ("a", "b", "c"):
+        assert simulate(tables, "--log", name, "--seed", "8" if name == "c" else "7").returncode == 0
+    assert (tables / "a").read_text() == (tables / "b").read_text() != (tables / "c").read_text()
+
+
+def test_every_policy_has_a_line_and_a_curve_in_the_report(tables):
+    names = ["suanlu", "random", "dot-product", "gpu-clustering", "gpu-packing", "best-fit", "fgd"]
+    r = simulate(tables, "--policy", ",".join(names), "--seeds", "1-3", "--html", "report.html")
+    assert r.returncode == 0, r.stderr
+    assert [line.split()[0] for line in r.stdout.splitlines()[3:]] == names
+    page = (tables / "report.html").read_text()
+    assert page.count("<polyline") == 2 * len(names) and "算路" in page and "Suanlu" in page
+    assert "<script" not in page and "http" not in page
+
+
+def test_a_list_without_devices_arrives_once(tables):
+    (tables / "tasks.csv").write_text("name,cpu_milli,memory_mib,num_gpu,gpu_milli\n"
+                                      "x,1000,1,0,\ny,99000,1,0,\n")
+    p = json.loads(simulate(tables, "--json", "--html", "r.html").stdout)["policies"][0]
+    assert (p["arrived"], p["placed"], p["refused"], p["allocation_percent"]) == (2, 1, 1, 0)
+
+
+def test_on_a_terminal_there_is_a_bar_and_in_a_pipe_none(tables):
+    leader, follower = pty.openpty()
+    r = subprocess.run([f"{BUILD}/suanlu", "simulate", "--nodes", "nodes.csv", "--tasks", "tasks.csv"],
+                       cwd=tables, env=ENV, stdout=subprocess.PIPE, stderr=follower, timeout=60)
+    os.close(follower)
+    shown = os.read(leader, 4096).decode()
+    os.close(leader)
+    assert r.returncode == 0 and "%" in shown and "suanlu" in shown
+    assert simulate(tables).stderr == ""
+
+
+@pytest.mark.parametrize("file, text, words", [
+    ("nodes.csv", NODES + "odd,many,1,1,T4\n", ("nodes.csv:4", "cpu_milli")),
+    ("nodes.csv", "sn,cpu_milli\nx,1\n", ("nodes.csv:1", "memory_mib")),
+    ("nodes.csv", NODES + "odd,1\n", ("nodes.csv:4", "memory_mib")),
+    ("tasks.csv", "name,cpu_milli,memory_mib,num_gpu,gpu_milli\nx,1,1,1,1001\n",
+     ("tasks.csv:2", "gpu_milli")),
+    ("tasks.csv", "", ("tasks.csv",)),
+])
+def test_a_broken_table_is_refused_with_line_and_column(tables, file, text, words):
+    (tables / file).write_text(text)
+    r = simulate(tables)
+    assert r.returncode == 2 and r.stdout == ""
+    for word in words:
+        assert word in r.stderr
+
+
+@pytest.mark.parametrize("args, words", [
+    (("--policy", "magic"), "magic"),
+    (("--policy", "none"), "none"),
+    (("--policy", "suanlu,"), "no policy"),
+    (("--policy", ",".join(["fgd"] * 9)), "at most 8"),
+    (("--seeds", "51-42"), "51-42"),
+    (("--seeds", "1-5000"), "1000"),
+    (("--seed", "-1"), "-1"),
+    (("--percent", "401"), "400"),
+    (("--seeds", "1-2", "--log", "x"), "one seed"),
+    (("more",), "more"),
+])
+def test_a_slip_is_answered_with_what_to_do(tables, args, words):
+    r = simulate(tables, *args)
+    assert r.returncode == 2 and words in r.stderr and "hint" in r.stderr
+
+
+def test_without_tables_it_asks_for_them(tables):
+    r = subprocess.run([f"{BUILD}/suanlu", "simulate"], env=ENV, capture_output=True, text=True)
+    assert r.returncode == 2 and "--nodes and --tasks" in r.stderr
+
+
+@pytest.mark.parametrize("option", ["--log", "--html"])
+def test_a_file_that_cannot_be_written_is_said(tables, option):
+    r = simulate(tables, option, "/nowhere/x")
+    assert r.returncode == 8 and "/nowhere/x" in r.stderr
