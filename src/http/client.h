@@ -1,6 +1,6 @@
 /* client.h - HTTP out, for programs that wait: one call at a time, and event streams
  *
- * Blocking, one thread, on a libcurl easy handle; the daemon's engines do not use it.
+ * Blocking, one thread, on a libcurl easy handle; the daemon uses fetch.h.
  * The bearer token goes to the one server the client was made for, redirects are not
  * followed and proxies are not used for loopback addresses, so it cannot leak elsewhere.
  */
