@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "sim/fragment.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,13 +13,8 @@
 /* The largest node of the trace, as the artefact normalises. */
 #define MOST_CPU_MILLI 128000.0
 #define MOST_DEVICE_MILLI 8000.0
-#define TYPICAL_SHARE 0.95              /* of the tasks; their shapes are what fgd looks at */
 
-struct typical {
-	struct node_ask ask;            /* memory is not looked at */
-	uint64_t count;
-	double share;
-};
+enum { TAGS = NODE_ACCELS_MAX + 1 };
 
 struct baseline {
 	enum baseline_kind kind;
@@ -27,10 +23,9 @@ struct baseline {
 	const struct node_kinds *kinds;
 	struct rng rng;
 	uint32_t *order;
-	uint32_t *tags;                 /* per node, bit n: has a task of n devices; 0: shared */
-	double *before;                 /* per node: fragments() as it is now; NAN: not known */
-	struct typical typical[NODE_MIX_MAX];
-	uint32_t ntypical;
+	uint16_t (*tags)[TAGS];         /* per node, tasks there that ask for n devices; 0: shared */
+	double *before;                 /* per node: fragment_of() as it is now; NAN: not known */
+	struct fragment_mix typical;
 };
 
 static const char *const names[BASELINE_COUNT] = {
@@ -123,21 +118,24 @@ static int score_best_fit(const struct view *v, const struct node_ask *ask)
 
 static uint32_t tag_of(const struct node_ask *ask, uint32_t devices)
 {
-	return 1u << (ask->share_milli < DEVICE_MILLI ? 0 : devices);
+	return ask->share_milli < DEVICE_MILLI ? 0 : devices;
 }
 
 /* Four steps of 25: other tasks only, nobody, same and others, same only; the fuller the
  * higher within a step. */
-static int score_clustering(const struct view *v, const struct node_ask *ask, uint32_t tags)
+static int score_clustering(const struct view *v, const struct node_ask *ask, const uint16_t *tags)
 {
 	uint32_t tag = tag_of(ask, v->want);
 	int full = (int)(25 * (MOST_DEVICE_MILLI - v->free_milli) / MOST_DEVICE_MILLI);
+	bool others = false;
 
 	if (!ask->share_milli)
 		return 0;
-	if (tags & tag)
-		return full + (tags == tag ? 75 : 50);
-	return full + (tags ? 0 : 25);
+	for (uint32_t i = 0; i < TAGS; i++)
+		others |= i != tag && tags[i];
+	if (tags[tag])
+		return full + (others ? 50 : 75);
+	return full + (others ? 0 : 25);
 }
 
 /* Above 50: on used devices, the fuller the better.  From 33 to 50: on a used node, the fewer
@@ -166,44 +164,16 @@ static int score_packing(const struct view *v, const struct node_ask *ask)
 
 /* ---- fgd ---- */
 
-/* Thousandths of the node that a task drawn from the mix could not use, in expectation. */
-static double fragments(const struct baseline *b, const struct view *v)
-{
-	const struct node *n = v->node;
-	double sum = 0;
-
-	for (uint32_t m = 0; m < b->ntypical; m++) {
-		const struct node_ask *t = &b->typical[m].ask;
-		uint32_t want = v->kind < NODE_KINDS_MAX ? t->devices[v->kind] : 0;
-		uint32_t fit = 0, small = 0;
-
-		for (uint32_t i = 0; i < n->naccels; i++) {
-			bool room = n->accel_free_milli[i] >= t->share_milli;
-
-			fit += room;
-			small += room ? 0 : n->accel_free_milli[i];
-		}
-		if (!t->share_milli || !want || fit < want || n->cpu_free_milli < t->cpu_milli)
-			small = v->free_milli;
-		sum += b->typical[m].share * small;
-	}
-	return sum;
-}
-
 static double fragments_after(const struct baseline *b, const struct view *v,
 			      const struct node_ask *ask, uint16_t bits)
 {
 	struct node n = *v->node;
-	struct view after = *v;
 
-	after.node = &n;
 	n.cpu_free_milli -= ask->cpu_milli;
 	for (uint32_t i = 0; i < n.naccels; i++)
-		if (bits >> i & 1) {
+		if (bits >> i & 1)
 			n.accel_free_milli[i] -= (uint16_t)ask->share_milli;
-			after.free_milli -= ask->share_milli;
-		}
-	return fragments(b, &after);
+	return fragment_of(&b->typical, &n, v->kind);
 }
 
 static int score_fgd(const struct baseline *b, uint32_t node, const struct view *v,
@@ -215,7 +185,7 @@ static int score_fgd(const struct baseline *b, uint32_t node, const struct view 
 	int best = -1;
 
 	if (isnan(b->before[node]))
-		b->before[node] = fragments(b, v);
+		b->before[node] = fragment_of(&b->typical, v->node, v->kind);
 	before = b->before[node];
 	for (uint32_t i = 0; i < (shared ? n->naccels : 1u); i++) {
 		uint16_t bits = shared ? (uint16_t)(1u << i) : tightest(v, ask);
@@ -230,40 +200,6 @@ static int score_fgd(const struct baseline *b, uint32_t node, const struct view 
 		}
 	}
 	return best;
-}
-
-static int by_count(const void *a, const void *b)
-{
-	const struct typical *x = a, *y = b;
-	int order = memcmp(&x->ask, &y->ask, sizeof(x->ask));
-
-	if (x->count != y->count)
-		return x->count > y->count ? -1 : 1;
-	return order;
-}
-
-static void typical_learn(struct baseline *b, const struct node_mix *mix)
-{
-	uint64_t covered = 0;
-	uint32_t n = 0, k = 0;
-
-	for (uint32_t i = 0; i < mix->n; i++) {
-		struct node_ask ask = mix->shapes[i].ask;
-		uint32_t j = 0;
-
-		ask.memory_mb = 0;
-		while (j < n && memcmp(&b->typical[j].ask, &ask, sizeof(ask)))
-			j++;
-		if (j == n)
-			b->typical[n++] = (struct typical){ .ask = ask };
-		b->typical[j].count += mix->shapes[i].count;
-	}
-	qsort(b->typical, n, sizeof(*b->typical), by_count);
-	while (k < n && (double)covered < TYPICAL_SHARE * (double)mix->total)
-		covered += b->typical[k++].count;
-	for (uint32_t i = 0; i < k; i++)
-		b->typical[i].share = (double)b->typical[i].count / (double)covered;
-	b->ntypical = k;
 }
 
 /* ---- the choice ---- */
@@ -338,14 +274,24 @@ int baseline_find(struct baseline *b, const struct node_ask *ask, struct node_ch
 	return 0;
 }
 
-void baseline_placed(struct baseline *b, const struct node_ask *ask, uint32_t node)
+static void change(struct baseline *b, const struct node_ask *ask, uint32_t node, int by)
 {
 	struct view v;
 
 	view_of(b, &b->nodes[node], ask, &v);
 	b->before[node] = NAN;
 	if (ask->share_milli)
-		b->tags[node] |= tag_of(ask, v.want);
+		b->tags[node][tag_of(ask, v.want)] += (uint16_t)by;
+}
+
+void baseline_placed(struct baseline *b, const struct node_ask *ask, uint32_t node)
+{
+	change(b, ask, node, 1);
+}
+
+void baseline_left(struct baseline *b, const struct node_ask *ask, uint32_t node)
+{
+	change(b, ask, node, -1);
 }
 
 struct baseline *baseline_new(enum baseline_kind kind, uint32_t nnodes, const struct node *nodes,
@@ -373,7 +319,7 @@ struct baseline *baseline_new(enum baseline_kind kind, uint32_t nnodes, const st
 		b->order[j] = x;
 	}
 	if (kind == BASELINE_FGD)
-		typical_learn(b, mix);
+		fragment_learn(mix, &b->typical);
 	return b;
 }
 

@@ -41,5 +41,7 @@ int baseline_find(struct baseline *b, const struct node_ask *ask, struct node_ch
 
 /* The task was placed there, and the node shows it: to be told before the next find. */
 void baseline_placed(struct baseline *b, const struct node_ask *ask, uint32_t node);
+/* It has left, and the node shows it. */
+void baseline_left(struct baseline *b, const struct node_ask *ask, uint32_t node);
 
 #endif

@@ -4,97 +4,25 @@
 
 #include "base/mem.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEARN_AGAIN = 64 };             /* first arrivals between two lessons; then doubled */
-
 struct run {
 	const struct replay *r;
 	struct replay_result *result;
-	struct node *nodes;
-	struct node_mix *mix;
-	struct baseline *baseline;      /* or … */
-	struct node_value *value;
-	struct node_index *index;
-	uint64_t lesson;                /* arrivals after which the mix is learned again */
+	struct placer placer;
 	uint32_t *times;
 	uint64_t asked_milli;
 };
 
-static void run_init(struct run *x)
-{
-	const struct trace *t = x->r->trace;
-
-	x->nodes = mem_array(t->nnodes, sizeof(*x->nodes));
-	memcpy(x->nodes, t->nodes, t->nnodes * sizeof(*x->nodes));
-	x->times = mem_array(REPLAY_TIMES + 1, sizeof(*x->times));
-	x->mix = mem_alloc(sizeof(*x->mix));
-	if (!x->r->learn)
-		trace_mix(t, x->mix);
-	if (x->r->baseline) {
-		x->baseline = baseline_new(x->r->baseline, t->nnodes, x->nodes, &t->kinds, x->mix,
-					   x->r->seed);
-		return;
-	}
-	x->value = node_value_new(&t->kinds, x->mix);
-	x->index = node_index_new(t->nnodes, x->nodes, &t->kinds, x->value);
-	x->lesson = x->r->learn ? LEARN_AGAIN : UINT64_MAX;
-}
-
-static void run_done(struct run *x)
-{
-	baseline_free(x->baseline);
-	node_index_free(x->index);
-	node_value_free(x->value);
-	free(x->nodes);
-	free(x->mix);
-	free(x->times);
-}
-
-static void occupy(struct node *n, const struct node_ask *ask, uint16_t devices)
-{
-	assert(n->cpu_free_milli >= ask->cpu_milli && n->memory_free_mb >= ask->memory_mb);
-	n->cpu_free_milli -= ask->cpu_milli;
-	n->memory_free_mb -= ask->memory_mb;
-	for (uint32_t i = 0; i < n->naccels; i++)
-		if (devices >> i & 1) {
-			assert(n->accel_free_milli[i] >= ask->share_milli);
-			n->accel_free_milli[i] -= (uint16_t)ask->share_milli;
-		}
-}
-
-static void learn(struct run *x, const struct node_ask *ask)
-{
-	struct node_value *old = x->value;
-
-	node_mix_add(x->mix, ask);
-	if (x->mix->total < x->lesson)
-		return;
-	x->lesson *= 2;
-	x->value = node_value_new(&x->r->trace->kinds, x->mix);
-	node_index_learn(x->index, x->value);
-	node_value_free(old);
-}
-
 /* 0: placed, and the node shows it; 1: refused. */
 static int decide(struct run *x, const struct node_ask *ask, struct node_choice *ret)
 {
-	if (x->baseline) {
-		if (baseline_find(x->baseline, ask, ret))
-			return 1;
-		occupy(&x->nodes[ret->node], ask, ret->devices);
-		baseline_placed(x->baseline, ask, ret->node);
-		return 0;
-	}
-	if (x->r->learn)
-		learn(x, ask);
-	if (node_index_find(x->index, ask, ret))
+	placer_saw(&x->placer, ask);
+	if (placer_find(&x->placer, ask, ret))
 		return 1;
-	occupy(&x->nodes[ret->node], ask, ret->devices);
-	node_index_update(x->index, ret->node);
+	placer_take(&x->placer, ask, ret);
 	return 0;
 }
 
@@ -202,7 +130,7 @@ static void sum_up(struct run *x)
 	uint32_t enough = middle_cpu(x->r->trace);
 
 	for (uint32_t i = 0; i < x->r->trace->nnodes; i++) {
-		const struct node *n = &x->nodes[i];
+		const struct node *n = &x->placer.nodes[i];
 
 		x->result->idle_cpu_milli += n->cpu_free_milli;
 		for (uint32_t j = 0; j < n->naccels; j++) {
@@ -218,8 +146,9 @@ static void sum_up(struct run *x)
 		x->result->p50_ns = percentile(x, 500);
 		x->result->p99_ns = percentile(x, 990);
 	}
-	if (x->index)
-		node_index_size(x->index, &x->result->index);
+	x->result->fragment_milli = trace_fragment(x->r->trace, x->placer.nodes);
+	if (x->placer.index)
+		node_index_size(x->placer.index, &x->result->index);
 }
 
 int replay_run(const struct replay *r, struct replay_result *ret, struct err *err)
@@ -231,7 +160,8 @@ int replay_run(const struct replay *r, struct replay_result *ret, struct err *er
 	memset(ret, 0, sizeof(*ret));
 	ret->capacity_milli = r->trace->capacity_milli;
 	n = trace_arrivals(r->trace, r->seed, r->percent, &arrivals);
-	run_init(&x);
+	placer_init(&x.placer, r->trace, r->baseline, r->learn, r->seed);
+	x.times = mem_array(REPLAY_TIMES + 1, sizeof(*x.times));
 	if (r->log)
 		fputs("arrival,task,node,devices\n", r->log);
 	for (uint32_t i = 0; i < n; i++) {
@@ -242,7 +172,8 @@ int replay_run(const struct replay *r, struct replay_result *ret, struct err *er
 	sum_up(&x);
 	if (r->log)
 		bad = fflush(r->log) || ferror(r->log);
-	run_done(&x);
+	placer_done(&x.placer);
+	free(x.times);
 	free(arrivals);
 	return bad ? err_set(err, -EIO, "could not write the decision log") : 0;
 }

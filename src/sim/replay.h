@@ -6,8 +6,7 @@
 #ifndef SIM_REPLAY_H
 #define SIM_REPLAY_H
 
-#include "sim/baseline.h"
-#include "sim/trace.h"
+#include "sim/placer.h"
 
 #include <stdio.h>
 
@@ -36,6 +35,7 @@ struct replay_result {
 	uint64_t starved_milli;         /* idle: whole devices beside less cpu than half of the
 					 * tasks with devices ask for */
 	uint64_t idle_milli, idle_cpu_milli;            /* idle in all */
+	double fragment_milli;          /* idle, and of no use to a usual task: fragment.h */
 	/* Of a decision and its effect; p50 and p99 in steps of 100. */
 	uint64_t time_ns, p50_ns, p99_ns, max_ns;
 	struct node_index_size index;   /* our own policy */

@@ -5,13 +5,14 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "sim/fragment.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 32, FIELDS_MAX = 8 };
+enum { COLUMNS_MAX = 32, FIELDS_MAX = 16 };
 
 /* An open file, its columns that matter, and the fields of the line at hand. */
 struct reader {
@@ -245,9 +246,13 @@ int trace_tile(struct trace *t, uint32_t times, struct err *err)
 
 /* ---- tasks ---- */
 
-enum { TASK_NAME, TASK_CPU, TASK_MEMORY, TASK_GPUS, TASK_MILLI, TASK_MODELS };
+enum {
+	TASK_NAME, TASK_CPU, TASK_MEMORY, TASK_GPUS, TASK_MILLI, TASK_MODELS,
+	TASK_SUBMIT, TASK_RUN, TASK_CREATED, TASK_DELETED, TASK_SCHEDULED, TASK_COLUMNS
+};
 static const char *const task_columns[] = {
-	"name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec", NULL,
+	"name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec", "submit_s", "run_s",
+	"creation_time", "deletion_time", "scheduled_time", NULL,
 };
 
 /* Models that no node has are of no use to the task, and no mistake. */
@@ -265,6 +270,39 @@ static void task_models(const struct trace *t, const char *spec, uint32_t device
 			ask->devices[k] = (uint8_t)devices;
 		spec += n + (spec[n] == '|');
 	}
+}
+
+static bool has(const struct reader *r, uint32_t i)
+{
+	return r->column[i] >= 0;
+}
+
+static bool timed(const struct reader *r)
+{
+	return (has(r, TASK_SUBMIT) && has(r, TASK_RUN)) ||
+	       (has(r, TASK_CREATED) && has(r, TASK_DELETED));
+}
+
+/* One task of openb was deleted before it was scheduled: it never ran. */
+static int task_times(const struct reader *r, struct trace_task *task)
+{
+	uint32_t begin, end;
+	int bad;
+
+	if (has(r, TASK_SUBMIT) && has(r, TASK_RUN)) {
+		bad = reader_number(r, TASK_SUBMIT, TRACE_SECONDS_MAX, &task->submit_s);
+		return bad ? bad : reader_number(r, TASK_RUN, TRACE_SECONDS_MAX, &task->run_s);
+	}
+	bad = reader_number(r, TASK_CREATED, TRACE_SECONDS_MAX, &task->submit_s);
+	bad = bad ? bad : reader_number(r, TASK_DELETED, TRACE_SECONDS_MAX, &end);
+	if (bad)
+		return bad;
+	begin = task->submit_s;
+	if (*r->field[TASK_SCHEDULED])
+		bad = reader_number(r, TASK_SCHEDULED, TRACE_SECONDS_MAX, &begin);
+	if (!bad)
+		task->run_s = end > begin ? end - begin : 0;
+	return bad;
 }
 
 static int task_read(struct trace *t, const struct reader *r, struct trace_task *task)
@@ -288,7 +326,7 @@ static int task_read(struct trace *t, const struct reader *r, struct trace_task 
 		task_models(t, r->field[TASK_MODELS], task->devices, a);
 	}
 	task->name = arena_strdup(&t->arena, r->field[TASK_NAME]);
-	return 0;
+	return t->timed ? task_times(r, task) : 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -324,10 +362,12 @@ static int tasks_read(struct trace *t, struct reader *r)
 int trace_read_tasks(struct trace *ret, const char *path, struct err *err)
 {
 	struct reader r = { .file = NULL };
-	int bad = reader_open(&r, path, task_columns, 1, err);
+	int bad = reader_open(&r, path, task_columns, TASK_COLUMNS - TASK_MODELS, err);
 
-	if (!bad)
+	if (!bad) {
+		ret->timed = timed(&r);
 		bad = tasks_read(ret, &r);
+	}
 	if (!bad && !ret->ntasks)
 		bad = reader_fail(&r, NULL, "there is no task");
 	if (!bad)
@@ -407,4 +447,18 @@ void trace_mix(const struct trace *t, struct node_mix *ret)
 	memset(ret, 0, sizeof(*ret));
 	for (uint32_t i = 0; i < t->ntasks; i++)
 		node_mix_add(ret, &t->tasks[i].ask);
+}
+
+double trace_fragment(const struct trace *t, const struct node *nodes)
+{
+	struct node_mix *mix = mem_alloc(sizeof(*mix));
+	struct fragment_mix *typical = mem_alloc(sizeof(*typical));
+	double sum;
+
+	trace_mix(t, mix);
+	fragment_learn(mix, typical);
+	sum = fragment_sum(typical, t->nnodes, nodes, &t->kinds);
+	free(mix);
+	free(typical);
+	return sum;
 }
