@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/accel.h"
 #include "cmd/cmd.h"
 #include "cmd/opt.h"
 #include "cmd/out.h"
@@ -13,29 +14,45 @@
 #include <string.h>
 #include <time.h>
 
-enum { O_NODES = 256, O_TASKS, O_POLICY, O_SEED, O_PERCENT, O_LOG, O_HTML };
+enum {
+	O_NODES = 256, O_TASKS, O_POLICY, O_SEED, O_PERCENT, O_DEPARTURES, O_FASTER, O_CPU_HOUR,
+	O_ACCEL_HOUR, O_PUE, O_CARBON, O_LOG, O_HTML,
+};
 
 static const struct opt opts[] = {
 	{ O_NODES, "nodes", "FILE", "the nodes, as CSV", "节点列表（CSV）" },
 	{ O_TASKS, "tasks", "FILE", "the tasks, as CSV", "任务列表（CSV）" },
 	{ O_POLICY, "policy", "suanlu|random|dot-product|gpu-clustering|gpu-packing|best-fit|fgd",
 	  "who places; several apart by commas", "放置策略；多个用逗号分隔" },
-	{ O_SEED, "seed", "N", "order of arrival (42)", "到达次序的随机种子（42）" },
+	{ O_SEED, "seed", "N", "order of arrival, and of ties (42)", "到达次序与平局的随机种子（42）" },
 	{ O_SEED, "seeds", "A-B", "several, averaged", "多个种子，取平均" },
 	{ O_PERCENT, "percent", "N", "arrivals, of all devices (130)",
 	  "到达需求占全部设备的百分比（130）" },
+	{ O_DEPARTURES, "departures", NULL, "tasks come at their time, wait, run and leave",
+	  "任务按时到达、等待、运行并离开" },
+	{ O_FASTER, "faster", "N", "with departures: they come N times as fast (1)",
+	  "配合 --departures：到达加快 N 倍（1）" },
+	{ O_CPU_HOUR, "cpu-hour", "YUAN", "price of a cpu for an hour", "每核时价格（元）" },
+	{ O_ACCEL_HOUR, "accelerator-hour", "YUAN", "price of a device for an hour",
+	  "每卡时价格（元）" },
+	{ O_PUE, "pue", "N", "power of the site by that of its machines (1.5)",
+	  "电能利用效率 PUE（1.5）" },
+	{ O_CARBON, "carbon", "G", "grams of CO2 for a kWh (580)", "每千瓦时碳排放克数（580）" },
 	{ O_LOG, "log", "FILE", "write every decision there", "写出每个决定" },
 	{ O_HTML, "html", "FILE", "write a report with charts there", "写出带图表的报告" },
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
+extern const char accelerators_csv[];
+extern const size_t accelerators_csv_len;
+
 struct wish {
 	struct simulate s;
-	struct trace trace;
-	enum baseline_kind kinds[SIMULATE_POLICIES_MAX];
+	int64_t cpu_hour_micro, accel_hour_micro;
+	uint32_t pue_milli, carbon_g; /* 0: the default; carbon: UINT32_MAX */
 	const char *log, *html;
 	FILE *log_file;
-	bool bar;
+	bool bar, percent_given;
 	uint32_t run; /* of all policies and seeds, for the bar */
 };
 
@@ -52,7 +69,7 @@ static int add_policy(struct wish *w, const char *name)
 	if (w->s.nrows == SIMULATE_POLICIES_MAX)
 		return opt_usage("simulate", tr("at most %d policies", "最多 %d 个策略"),
 				 SIMULATE_POLICIES_MAX);
-	w->kinds[w->s.nrows] = k;
+	w->s.rows[w->s.nrows].kind = k;
 	w->s.rows[w->s.nrows++].policy = name;
 	return 0;
 }
@@ -85,17 +102,60 @@ static int set_seeds(struct wish *w, const char *text)
 	return 0;
 }
 
-static int set_percent(struct wish *w, const char *text)
+static int set_price(const char *name, const char *text, int64_t *ret)
+{
+	if (text_yuan_parse(text, ret) || *ret > 1000000 * 1000000LL)
+		return opt_usage("simulate",
+				 tr("--%s is yuan, such as 0.12, not \"%.40s\"",
+				    "--%s 的单位是元，如 0.12，不能是 “%.40s”"),
+				 name, text);
+	return 0;
+}
+
+/* "1.25" -> 1250, as money is read. */
+static int set_pue(struct wish *w, const char *text)
+{
+	int64_t micro;
+
+	if (text_yuan_parse(text, &micro) || micro < 1000000 || micro > 5000000)
+		return opt_usage("simulate",
+				 tr("--pue is from 1 to 5, not \"%.40s\"",
+				    "--pue 应在 1 到 5 之间，不能是 “%.40s”"),
+				 text);
+	w->pue_milli = (uint32_t)(micro / 1000);
+	return 0;
+}
+
+static int set_number(const char *name, const char *text, int64_t min, int64_t max, uint32_t *ret)
 {
 	int64_t x;
 
-	if (text_i64(text, 1, REPLAY_PERCENT_MAX, &x))
+	if (text_i64(text, min, max, &x))
 		return opt_usage("simulate",
-				 tr("--percent is from 1 to %d, not \"%.40s\"",
-				    "--percent 应在 1 到 %d 之间，不能是 “%.40s”"),
-				 REPLAY_PERCENT_MAX, text);
-	w->s.percent = (uint32_t)x;
+				 tr("--%s is from %lld to %lld, not \"%.40s\"",
+				    "--%s 应在 %lld 到 %lld 之间，不能是 “%.40s”"),
+				 name, (long long)min, (long long)max, text);
+	*ret = (uint32_t)x;
 	return 0;
+}
+
+static int set_figure(struct wish *w, int key, const char *value)
+{
+	switch (key) {
+	case O_PERCENT:
+		w->percent_given = true;
+		return set_number("percent", value, 1, REPLAY_PERCENT_MAX, &w->s.percent);
+	case O_FASTER:
+		return set_number("faster", value, 1, LIVE_FASTER_MAX, &w->s.faster);
+	case O_CPU_HOUR:
+		return set_price("cpu-hour", value, &w->cpu_hour_micro);
+	case O_ACCEL_HOUR:
+		return set_price("accelerator-hour", value, &w->accel_hour_micro);
+	case O_PUE:
+		return set_pue(w, value);
+	default:
+		return set_number("carbon", value, 0, 2000, &w->carbon_g);
+	}
 }
 
 static int set(struct wish *w, int key, const char *value)
@@ -112,25 +172,41 @@ static int set(struct wish *w, int key, const char *value)
 		return set_policies(w, (char *)value);
 	case O_SEED:
 		return set_seeds(w, value);
-	case O_PERCENT:
-		return set_percent(w, value);
+	case O_DEPARTURES:
+		w->s.departures = true;
+		return 0;
 	case O_LOG:
 		w->log = value;
 		return 0;
-	default:
+	case O_HTML:
 		w->html = value;
 		return 0;
+	default:
+		return set_figure(w, key, value);
 	}
 }
 
 static int whole(const struct wish *w)
 {
+	bool one = w->s.seed_first == w->s.seed_last;
+
 	if (!w->s.nodes_path || !w->s.tasks_path)
 		return opt_usage("simulate", tr("--nodes and --tasks are needed: two CSV files",
 						"需要 --nodes 与 --tasks 两个 CSV 文件"));
-	if (w->log && (w->s.nrows > 1 || w->s.seed_first != w->s.seed_last))
+	if (w->log && (w->s.nrows > 1 || !one))
 		return opt_usage("simulate", tr("--log is of one policy and one seed",
 						"--log 只用于一个策略和一个种子"));
+	if (w->s.departures && !one)
+		return opt_usage("simulate", tr("--departures is of one seed: the list says when "
+						"tasks come",
+						"--departures 只用于一个种子：到达时间由列表给出"));
+	if (w->s.departures && w->percent_given)
+		return opt_usage("simulate",
+				 tr("--percent does not go with --departures; see --faster",
+				    "--percent 不能与 --departures 同用；请用 --faster"));
+	if (!w->s.departures && w->s.faster > 1)
+		return opt_usage("simulate", tr("--faster goes with --departures",
+						"--faster 需与 --departures 同用"));
 	return 0;
 }
 
@@ -148,7 +224,8 @@ static void bar(void *arg, uint64_t done, uint64_t all)
 {
 	enum { WIDTH = 30 };
 	const struct wish *w = arg;
-	uint64_t seeds = w->s.seed_last - w->s.seed_first + 1, runs = seeds * w->s.nrows;
+	uint32_t seeds = (uint32_t)(w->s.seed_last - w->s.seed_first + 1);
+	uint32_t runs = w->s.nrows * seeds;
 	double part = ((double)w->run + (all ? (double)done / (double)all : 1)) / (double)runs;
 	int full = (int)(part * WIDTH);
 
@@ -156,14 +233,10 @@ static void bar(void *arg, uint64_t done, uint64_t all)
 		WIDTH - full, "", part * 100, w->s.rows[w->run / seeds].policy);
 }
 
-static double percent_of(uint64_t part, uint64_t whole)
-{
-	return whole ? 100.0 * (double)part / (double)whole : 0;
-}
-
 static void add(struct simulate_row *row, const struct replay_result *r)
 {
-	double got = percent_of(r->allocated_milli, r->capacity_milli);
+	double got = r->capacity_milli ? 100.0 * (double)r->allocated_milli /
+						 (double)r->capacity_milli : 0;
 	struct replay_result *s = &row->sum;
 
 	row->least = row->seeds && row->least < got ? row->least : got;
@@ -180,6 +253,10 @@ static void add(struct simulate_row *row, const struct replay_result *r)
 	s->starved_milli += r->starved_milli;
 	s->idle_milli += r->idle_milli;
 	s->idle_cpu_milli += r->idle_cpu_milli;
+	s->fragment_milli += r->fragment_milli;
+	s->hour.cost_micro += r->hour.cost_micro;
+	s->hour.energy_j += r->hour.energy_j;
+	s->hour.carbon_mg += r->hour.carbon_mg;
 	s->time_ns += r->time_ns;
 	s->p99_ns = s->p99_ns > r->p99_ns ? s->p99_ns : r->p99_ns;
 	s->max_ns = s->max_ns > r->max_ns ? s->max_ns : r->max_ns;
@@ -187,157 +264,60 @@ static void add(struct simulate_row *row, const struct replay_result *r)
 		s->index = r->index;
 }
 
-double simulate_at(const struct simulate_row *r, uint32_t percent)
-{
-	return percent_of(r->sum.at_milli[percent], r->sum.capacity_milli);
-}
-
-double simulate_devices(const struct simulate_row *r, uint64_t milli)
-{
-	return (double)milli / DEVICE_MILLI / r->seeds;
-}
-
-double simulate_allocation(const struct simulate_row *r)
-{
-	return percent_of(r->sum.allocated_milli, r->sum.capacity_milli);
-}
-
-static int run_all(struct wish *w, struct err *err)
+static int run_replays(struct wish *w, struct simulate_row *row, struct err *err)
 {
 	_cleanup_(mem_freep) struct replay_result *got = mem_alloc(sizeof(*got));
-	struct replay r = { .trace = &w->trace,
+	struct replay r = { .trace = &w->s.trace,
+			    .baseline = row->kind,
 			    .percent = w->s.percent,
+			    .bill = &w->s.bill,
 			    .log = w->log_file,
 			    .clock_ns = now_ns,
 			    .progress = w->bar ? bar : NULL,
 			    .progress_arg = w };
 	int bad = 0;
 
-	for (uint32_t i = 0; i < w->s.nrows; i++) {
-		r.baseline = w->kinds[i];
-		for (r.seed = w->s.seed_first; r.seed <= w->s.seed_last && !bad; r.seed++) {
-			bad = replay_run(&r, got, err);
-			add(&w->s.rows[i], got);
-			w->run++;
-		}
+	for (r.seed = w->s.seed_first; r.seed <= w->s.seed_last && !bad; r.seed++) {
+		bad = replay_run(&r, got, err);
+		add(row, got);
+		w->run++;
 	}
+	return bad;
+}
+
+static int run_live(struct wish *w, struct simulate_row *row, struct err *err)
+{
+	struct live l = { .trace = &w->s.trace,
+			  .baseline = row->kind,
+			  .seed = w->s.seed_first,
+			  .faster = w->s.faster,
+			  .bill = &w->s.bill,
+			  .log = w->log_file,
+			  .clock_ns = now_ns,
+			  .progress = w->bar ? bar : NULL,
+			  .progress_arg = w };
+	int bad;
+
+	row->seeds = 1;
+	row->live = mem_alloc(sizeof(*row->live));
+	bad = live_run(&l, row->live, err);
+	w->run++;
+	return bad;
+}
+
+static int run_all(struct wish *w, struct err *err)
+{
+	int bad = 0;
+
+	for (uint32_t i = 0; i < w->s.nrows && !bad; i++)
+		bad = w->s.departures ? run_live(w, &w->s.rows[i], err)
+				      : run_replays(w, &w->s.rows[i], err);
 	if (w->bar)
 		fputs("\r\033[K", stderr);
 	return bad;
 }
 
-/* ---- what came out ---- */
-
-static double per_second(const struct simulate_row *r)
-{
-	return r->sum.time_ns ? 1e9 * (double)r->sum.arrived / (double)r->sum.time_ns : 0;
-}
-
-static uint64_t other_milli(const struct replay_result *r)
-{
-	return r->idle_milli - r->partly_milli - r->starved_milli;
-}
-
-static json_t *idle_json(const struct simulate_row *r)
-{
-	return json_pack("{s:f, s:f, s:f}", /* in devices */
-			 "shared_rest", simulate_devices(r, r->sum.partly_milli),
-			 "beside_little_cpu", simulate_devices(r, r->sum.starved_milli), /* whole */
-			 "other", simulate_devices(r, other_milli(&r->sum)));
-}
-
-static json_t *time_json(const struct simulate_row *r)
-{
-	double n = r->sum.arrived ? (double)r->sum.arrived : 1;
-
-	return json_pack("{s:f, s:f, s:f}",                        /* microseconds */
-			 "mean", (double)r->sum.time_ns / 1e3 / n, /* all seeds */
-			 "p99", (double)r->sum.p99_ns / 1e3,       /* of the worst seed */
-			 "max", (double)r->sum.max_ns / 1e3);
-}
-
-static json_t *curve_json(const struct simulate *s, const struct simulate_row *r)
-{
-	json_t *curve = json_array();
-
-	for (uint32_t i = 0; i <= s->percent && r->sum.capacity_milli; i++)
-		json_array_append_new(curve, json_real(simulate_at(r, i)));
-	return curve;
-}
-
-static json_t *row_json(const struct simulate *s, const struct simulate_row *r)
-{
-	json_t *doc = json_pack("{s:s, s:i, s:I, s:I, s:I}", /* sums over the seeds */
-				"policy", r->policy, "seeds", (int)r->seeds, "arrived",
-				(json_int_t)r->sum.arrived, "placed", (json_int_t)r->sum.placed,
-				"refused", (json_int_t)r->sum.refused);
-
-	json_object_set_new(doc, "allocation_percent", json_real(simulate_allocation(r)));
-	json_object_set_new(doc, "allocation_least", json_real(r->least));
-	json_object_set_new(doc, "allocation_most", json_real(r->most));
-	json_object_set_new(doc, "idle_devices", idle_json(r));
-	json_object_set_new(doc, "idle_cpus",
-			    json_real(simulate_devices(r, r->sum.idle_cpu_milli)));
-	json_object_set_new(doc, "decisions_per_s", json_real(per_second(r)));
-	json_object_set_new(doc, "decision_us", time_json(r));
-	json_object_set_new(doc, "index_bytes", json_integer((json_int_t)r->sum.index.bytes));
-	json_object_set_new(doc, "curve", curve_json(s, r));
-	return doc;
-}
-
-static void print_json(const struct simulate *s)
-{
-	json_t *rows = json_array(), *doc;
-
-	for (uint32_t i = 0; i < s->nrows; i++)
-		json_array_append_new(rows, row_json(s, &s->rows[i]));
-	doc = json_pack("{s:i, s:I, s:i, s:i, s:[I, I], s:o}", "nodes", (int)s->trace->nnodes,
-			"devices", (json_int_t)(s->trace->capacity_milli / DEVICE_MILLI), "tasks",
-			(int)s->trace->ntasks, "percent", (int)s->percent, "seeds",
-			(json_int_t)s->seed_first, (json_int_t)s->seed_last, "policies", rows);
-	json_dumpf(doc, stdout, JSON_REAL_PRECISION(6));
-	putchar('\n');
-	json_decref(doc);
-}
-
-static void print_row(struct out_table *t, const struct simulate_row *r)
-{
-	const struct replay_result *x = &r->sum;
-
-	out_row(t);
-	out_cell(t, r->policy);
-	out_cell_f(t, "%.2f %%", simulate_allocation(r));
-	out_cell_f(t, "%.0f", (double)x->refused / r->seeds);
-	out_cell_f(t, "%.1f", simulate_devices(r, x->partly_milli));
-	out_cell_f(t, "%.1f", simulate_devices(r, x->starved_milli));
-	out_cell_f(t, "%.1f", simulate_devices(r, other_milli(x)));
-	out_cell_f(t, "%.0f", simulate_devices(r, x->idle_cpu_milli));
-	out_cell_f(t, "%.0f", per_second(r));
-	out_cell_f(t, "%.1f µs", (double)x->p99_ns / 1e3);
-}
-
-static void print(const struct simulate *s)
-{
-	struct out_table *t = out_table_new();
-
-	out_safe(stdout,
-		 tr("%u nodes, %.0f devices, %u tasks; arrivals of %u %%\n\n",
-		    "%u 个节点，%.0f 个设备，%u 个任务；到达需求 %u %%\n\n"),
-		 s->trace->nnodes, (double)s->trace->capacity_milli / DEVICE_MILLI,
-		 s->trace->ntasks, s->percent);
-	out_column(t, tr("policy", "策略"), OUT_LEFT);
-	out_column(t, tr("allocated", "已分配"), OUT_RIGHT);
-	out_column(t, tr("refused", "拒绝"), OUT_RIGHT);
-	out_column(t, tr("idle: shared rest", "空闲：共享余量"), OUT_RIGHT);
-	out_column(t, tr("little cpu", "CPU 不足"), OUT_RIGHT);
-	out_column(t, tr("other", "其他"), OUT_RIGHT);
-	out_column(t, tr("idle cpus", "空闲 CPU"), OUT_RIGHT);
-	out_column(t, tr("decisions/s", "决定/秒"), OUT_RIGHT);
-	out_column(t, "p99", OUT_RIGHT);
-	for (uint32_t i = 0; i < s->nrows; i++)
-		print_row(t, &s->rows[i]);
-	out_table_print(t);
-}
+/* ---- all of it ---- */
 
 static int could_not_write(const char *path, int bad)
 {
@@ -352,25 +332,66 @@ static int show(const struct wish *w)
 {
 	int bad = w->html ? simulate_html(&w->s, w->html) : 0;
 
-	if (cmd_global.json)
-		print_json(&w->s);
-	else
-		print(&w->s);
+	if (cmd_global.json) {
+		json_t *doc = simulate_json(&w->s);
+
+		json_dumpf(doc, stdout, JSON_REAL_PRECISION(6));
+		putchar('\n');
+		json_decref(doc);
+	} else {
+		simulate_print(&w->s);
+	}
 	return bad ? could_not_write(w->html, bad) : CMD_OK;
 }
 
-static int simulate(struct wish *w)
+static int read_tables(struct wish *w)
 {
+	struct trace *t = &w->s.trace;
 	struct err err = { 0 };
-	int bad;
+	int bad = trace_read_nodes(t, w->s.nodes_path, &err);
 
-	bad = trace_read_nodes(&w->trace, w->s.nodes_path, &err);
-	bad = bad ? bad : trace_read_tasks(&w->trace, w->s.tasks_path, &err);
+	bad = bad ? bad : trace_read_tasks(t, w->s.tasks_path, &err);
 	if (bad) {
 		out_safe(stderr, "suanlu simulate: %s%s%s%s\n", err.text, *err.field ? " (" : "",
 			 err.field, *err.field ? ")" : "");
 		return CMD_USAGE;
 	}
+	if (w->s.departures && !t->timed)
+		return opt_usage("simulate",
+				 tr("%.200s says neither submit_s and run_s nor creation_time and "
+				    "deletion_time: --departures needs one of these pairs",
+				    "%.200s 中既没有 submit_s 与 run_s，也没有 creation_time 与 "
+				    "deletion_time；--departures 需要其中一对"),
+				 w->s.tasks_path);
+	return 0;
+}
+
+static void make_bill(struct wish *w, const struct catalogue *known)
+{
+	struct pool *site = &w->s.bill.site;
+
+	bill_init(&w->s.bill, &w->s.trace, known);
+	w->s.priced = w->cpu_hour_micro || w->accel_hour_micro;
+	site->cpu_hour_micro = w->cpu_hour_micro;
+	site->accel_hour_micro = w->accel_hour_micro;
+	if (w->pue_milli)
+		site->pue_milli = w->pue_milli;
+	for (int h = 0; h < 24 && w->carbon_g != UINT32_MAX; h++)
+		site->carbon_g_kwh[h] = w->carbon_g;
+}
+
+static int simulate(struct wish *w)
+{
+	struct catalogue known = { .n = 0 };
+	struct err err = { 0 };
+	int bad = read_tables(w);
+
+	if (bad)
+		return bad;
+	if (catalogue_parse(accelerators_csv, accelerators_csv_len, &known, &err))
+		return CMD_INTERNAL;
+	make_bill(w, &known);
+	catalogue_done(&known);
 	w->log_file = w->log ? fopen(w->log, "we") : NULL;
 	if (w->log && !w->log_file)
 		return could_not_write(w->log, -errno);
@@ -380,20 +401,14 @@ static int simulate(struct wish *w)
 	return bad ? could_not_write(w->log, bad) : show(w);
 }
 
-int cmd_simulate(int argc, char **argv)
+static int read_options(struct wish *w, int argc, char **argv)
 {
 	struct opt_scan s = { .verb = "simulate", .opts = opts, .argc = argc, .argv = argv };
-	_cleanup_(mem_freep) struct wish *w = mem_alloc(sizeof(*w));
 	int key, res = 0;
 
-	w->s.trace = &w->trace;
-	w->s.percent = 130;
-	w->s.seed_first = w->s.seed_last = 42;
-	w->s.nrows = 1;
-	w->s.rows[0].policy = "suanlu";
 	while (!res && (key = opt_next(&s)) != OPT_END) {
 		if (key == OPT_BAD || key == OPT_HELP)
-			return key == OPT_HELP ? CMD_OK : CMD_USAGE;
+			return key == OPT_HELP ? -1 : CMD_USAGE;
 		res = set(w, key, s.value);
 	}
 	if (res)
@@ -401,11 +416,27 @@ int cmd_simulate(int argc, char **argv)
 	if (s.at < argc)
 		return opt_usage("simulate", tr("\"%.40s\" is too much", "多余的参数 “%.40s”"),
 				 argv[s.at]);
-	res = whole(w);
+	return whole(w);
+}
+
+int cmd_simulate(int argc, char **argv)
+{
+	_cleanup_(mem_freep) struct wish *w = mem_alloc(sizeof(*w));
+	int res;
+
+	w->s.percent = 130;
+	w->s.faster = 1;
+	w->s.seed_first = w->s.seed_last = 42;
+	w->s.nrows = 1;
+	w->s.rows[0].policy = "suanlu";
+	w->carbon_g = UINT32_MAX;
+	res = read_options(w, argc, argv);
 	if (res)
-		return res;
+		return res < 0 ? CMD_OK : res;
 	w->bar = out_tty(stderr);
 	res = simulate(w);
-	trace_done(&w->trace);
+	trace_done(&w->s.trace);
+	for (uint32_t i = 0; i < w->s.nrows; i++)
+		mem_freep(&w->s.rows[i].live);
 	return res;
 }

@@ -87,6 +87,8 @@ static void arrive(struct run *x, uint32_t arrival, const struct trace_task *tas
 	} else {
 		x->result->placed++;
 		x->result->allocated_milli += milli;
+		if (x->r->bill)
+			bill_add(x->r->bill, task, c.node, 0, 3600 * 1000, &x->result->hour);
 	}
 	note_curve(x, milli);
 	log_decision(x, arrival, task, no ? NULL : &c);

@@ -6,6 +6,7 @@
 #ifndef SIM_REPLAY_H
 #define SIM_REPLAY_H
 
+#include "sim/bill.h"
 #include "sim/placer.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct replay {
 	bool learn;                     /* our own: begin without a mix, learn it from arrivals */
 	uint64_t seed;
 	uint32_t percent;               /* of all devices that arrivals ask for; the paper: 130 */
+	const struct bill *bill;        /* NULL: nothing is billed */
 	FILE *log;                      /* NULL: none.  CSV: arrival,task,node,devices */
 	uint64_t (*clock_ns)(void);     /* NULL: decisions are not timed */
 	void (*progress)(void *arg, uint64_t done, uint64_t all);       /* NULL: nobody looks */
@@ -38,6 +40,7 @@ struct replay_result {
 	double fragment_milli;          /* idle, and of no use to a usual task: fragment.h */
 	/* Of a decision and its effect; p50 and p99 in steps of 100. */
 	uint64_t time_ns, p50_ns, p99_ns, max_ns;
+	struct bill_sum hour;           /* of all that was placed, running for an hour */
 	struct node_index_size index;   /* our own policy */
 };
 

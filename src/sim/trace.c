@@ -137,9 +137,10 @@ static int reader_number(const struct reader *r, uint32_t i, uint32_t max, uint3
 
 /* ---- nodes ---- */
 
-enum { NODE_NAME, NODE_CPU, NODE_MEMORY, NODE_GPUS, NODE_MODEL };
+enum { NODE_NAME, NODE_CPU, NODE_MEMORY, NODE_GPUS, NODE_MODEL, NODE_TDP };
+enum { TDP_MAX_W = 100000 };           /* a rack */
 static const char *const node_columns[] = {
-	"sn", "cpu_milli", "memory_mib", "gpu", "model", NULL,
+	"sn", "cpu_milli", "memory_mib", "gpu", "model", "tdp_w", NULL,
 };
 
 static uint32_t model_find(const struct trace *t, const char *name, size_t n)
@@ -177,6 +178,8 @@ static int node_read(struct trace *t, const struct reader *r, struct node *n)
 	n->model = ACCEL_NONE;
 	if (!bad && gpus)
 		bad = model_index(t, r, &n->model);
+	if (!bad && gpus && *r->field[NODE_TDP])
+		bad = reader_number(r, NODE_TDP, TDP_MAX_W, &t->tdp_w[n->model]);
 	n->cpu_free_milli = n->cpu_milli;
 	n->memory_free_mb = n->memory_mb;
 	n->naccels = (uint8_t)gpus;
@@ -213,7 +216,7 @@ static int nodes_read(struct trace *t, struct reader *r)
 int trace_read_nodes(struct trace *ret, const char *path, struct err *err)
 {
 	struct reader r = { .file = NULL };
-	int bad = reader_open(&r, path, node_columns, 0, err);
+	int bad = reader_open(&r, path, node_columns, 1, err);
 
 	if (!bad)
 		bad = nodes_read(ret, &r);

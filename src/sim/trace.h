@@ -1,6 +1,6 @@
 /* trace.h - nodes and tasks from CSV, and the order in which the tasks arrive
  *
- * Nodes: sn, cpu_milli, memory_mib, gpu, model.  Tasks: name, cpu_milli, memory_mib, num_gpu,
+ * Nodes: sn, cpu_milli, memory_mib, gpu, model, and optionally tdp_w (watts of one device).  Tasks: name, cpu_milli, memory_mib, num_gpu,
  * gpu_milli, and optionally gpu_spec (allowed models, `|` between; empty: any).  Times, in
  * seconds since any beginning, are optional too: submit_s and run_s, or creation_time,
  * deletion_time and scheduled_time (empty: as creation_time), where a task runs from the
@@ -32,6 +32,7 @@ struct trace {
 	struct arena arena;
 	struct node_kinds kinds;
 	const char *models[NODE_KINDS_MAX];     /* struct node's model is an index here */
+	uint32_t tdp_w[NODE_KINDS_MAX]; /* of a device of that model; 0: not told */
 	uint32_t nnodes, ntasks;
 	struct node *nodes;             /* empty, as at the start */
 	const char **node_names;

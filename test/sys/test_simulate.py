@@ -117,6 +117,82 @@ def test_a_slip_is_answered_with_what_to_do(tables, args, words):
     assert r.returncode == 2 and words in r.stderr and "hint" in r.stderr
 
 
+# ---- tasks that leave again ----
+
+TIMED = ("name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,submit_s,run_s\n"
+         "a,1000,1024,4,1000,A10,0,100\nb,1000,1024,1,1000,A10,10,50\nc,1000,1024,1,500,,20,5\n"
+         "d,1000,1024,5,1000,,30,5\n")
+
+
+@pytest.fixture
+def timed(tables):
+    (tables / "tasks.csv").write_text(TIMED)
+    return tables
+
+
+def test_with_departures_it_says_who_waited_and_what_it_cost(timed):
+    r = simulate(timed, "--departures", "--json", "--log", "log.csv", "--accelerator-hour", "36")
+    assert r.returncode == 0, r.stderr
+    doc = json.loads(r.stdout)
+    p = doc["policies"][0]
+    assert (p["arrived"], p["started"], p["refused"], p["waited"]) == (4, 3, 1, 1)
+    assert p["wait_s"]["max"] == 90 and p["wait_s"]["mean"] == pytest.approx(30)
+    assert p["span_s"] == 150
+    # (4 x 100 s + 50 s + 0.5 x 5 s) of a device, at a hundredth of a yuan a second
+    assert p["cost_micro"] == pytest.approx((400 + 50 + 2.5) * 10000)
+    assert p["used_percent"]["devices"] == pytest.approx(100 * 452.5 / (5 * 150))
+    assert doc["assumed"]["device_watts"] == {"A10": None, "T4": None}
+    rows = {row["task"]: row for row in csv.DictReader((timed / "log.csv").open())}
+    assert (rows["b"]["start_s"], rows["b"]["end_s"], rows["d"]["node"]) == ("100", "150", "-")
+    assert rows["c"]["node"] == "small"
+
+
+def test_without_a_price_there_is_no_cost(timed):
+    p = json.loads(simulate(timed, "--departures", "--json").stdout)["policies"][0]
+    assert p["cost_micro"] is None and p["energy_j"] > 0 and p["carbon_mg"] > 0
+
+
+def test_carbon_follows_what_was_declared(timed):
+    def carbon(*args):
+        return json.loads(simulate(timed, "--departures", "--json", *args).stdout)["policies"][0]["carbon_mg"]
+
+    assert carbon("--pue", "3") == pytest.approx(2 * carbon(), rel=1e-3)
+    assert carbon("--carbon", "0") == 0
+
+
+def test_every_policy_has_two_curves_of_time(timed):
+    r = simulate(timed, "--departures", "--policy", "suanlu,random,fgd", "--html", "r.html")
+    assert r.returncode == 0, r.stderr
+    assert [line.split()[0] for line in r.stdout.splitlines()[3:6]] == ["suanlu", "random", "fgd"]
+    assert (timed / "r.html").read_text().count("<polyline") == 6
+
+
+def test_it_speaks_chinese(timed):
+    r = subprocess.run([f"{BUILD}/suanlu", "simulate", "--nodes", "nodes.csv", "--tasks", "tasks.csv",
+                        "--departures"], cwd=timed, env={**ENV, "SUANLU_LANG": "zh"},
+                       capture_output=True, text=True, timeout=60)
+    assert "等待" in r.stdout and "设备利用率" in r.stdout
+
+
+@pytest.mark.parametrize("args, words", [
+    (("--departures", "--seeds", "1-2"), "one seed"),
+    (("--departures", "--percent", "90"), "--faster"),
+    (("--faster", "10"), "--departures"),
+    (("--departures", "--faster", "0"), "1000000"),
+    (("--pue", "0.5"), "--pue"),
+    (("--carbon", "-1"), "--carbon"),
+    (("--cpu-hour", "cheap"), "yuan"),
+])
+def test_departures_and_figures_are_checked(timed, args, words):
+    r = simulate(timed, *args)
+    assert r.returncode == 2 and words in r.stderr and r.stdout == ""
+
+
+def test_a_list_without_times_cannot_depart(tables):
+    r = simulate(tables, "--departures")
+    assert r.returncode == 2 and "submit_s" in r.stderr
+
+
 def test_without_tables_it_asks_for_them(tables):
     r = subprocess.run([f"{BUILD}/suanlu", "simulate"], env=ENV, capture_output=True, text=True)
     assert r.returncode == 2 and "--nodes and --tasks" in r.stderr

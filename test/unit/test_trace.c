@@ -107,6 +107,55 @@ static void a_list_without_models_allows_all_of_them(void **state)
 	assert_int_equal(t->tasks[0].ask.devices[1], 1);
 }
 
+static void times_are_read_in_both_spellings(void **state)
+{
+	struct trace *t = *state;
+
+	two_kinds(t);
+	assert_int_equal(tasks(t, "name,cpu_milli,memory_mib,num_gpu,gpu_milli,submit_s,run_s\n"
+				  "a,1,1,1,1000,5,60\n"), 0);
+	assert_true(t->timed);
+	assert_int_equal(t->tasks[0].submit_s, 5);
+	assert_int_equal(t->tasks[0].run_s, 60);
+	t->ntasks = 0;
+	assert_int_equal(tasks(t, "name,cpu_milli,memory_mib,num_gpu,gpu_milli,creation_time,"
+				  "deletion_time,scheduled_time\n"
+				  "a,1,1,1,1000,5,60,20\nb,1,1,1,1000,5,60,\nc,1,1,1,1000,5,9,20\n"),
+			 0);
+	assert_true(t->timed);
+	assert_int_equal(t->tasks[0].run_s, 40);
+	assert_int_equal(t->tasks[1].run_s, 55);
+	assert_int_equal(t->tasks[2].run_s, 0);
+}
+
+static void a_list_with_half_of_the_times_has_none(void **state)
+{
+	struct trace *t = *state;
+
+	two_kinds(t);
+	assert_int_equal(tasks(t, "name,cpu_milli,memory_mib,num_gpu,gpu_milli,submit_s\n"
+				  "a,1,1,1,1000,x\n"), 0);
+	assert_false(t->timed);
+}
+
+static void a_time_that_is_none_is_named(void **state)
+{
+	struct trace *t = *state;
+
+	two_kinds(t);
+	assert_int_equal(tasks(t, "name,cpu_milli,memory_mib,num_gpu,gpu_milli,submit_s,run_s\n"
+				  "a,1,1,1,1000,5,-1\n"), ERR_E_INPUT);
+	assert_string_equal(err.field, "run_s");
+	assert_int_equal(err.line, 2);
+}
+
+static void a_power_that_is_none_is_named(void **state)
+{
+	assert_int_equal(nodes(*state, "sn,cpu_milli,memory_mib,gpu,model,tdp_w\na,1,1,1,T4,hot\n"),
+			 ERR_E_INPUT);
+	assert_string_equal(err.field, "tdp_w");
+}
+
 static void a_file_that_is_not_there_is_named(void **state)
 {
 	assert_true(trace_read_nodes(*state, "/nonexistent.csv", &err) < 0);
@@ -231,6 +280,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(nodes_are_read_with_their_models), CASE(tasks_are_read_and_sorted_by_name),
 		CASE(a_list_without_models_allows_all_of_them),
+		CASE(times_are_read_in_both_spellings),
+		CASE(a_list_with_half_of_the_times_has_none),
+		CASE(a_time_that_is_none_is_named),
+		CASE(a_power_that_is_none_is_named),
 		CASE(a_file_that_is_not_there_is_named), CASE(a_missing_column_is_named),
 		CASE(an_empty_file_is_refused),
 		CASE(a_number_that_is_none_is_refused_with_its_line),
