@@ -3,8 +3,21 @@
 #include "api/call.h"
 
 #include "base/mem.h"
+#include "base/region.h"
+#include "domain/wire.h"
 
 #include <string.h>
+
+/* `clearance` is what counts; here is who said what. */
+static json_t *label_view(struct flow *f, const struct pool *p)
+{
+	const char *region;
+	enum level confirmed = flow_pool_confirmed(f, p->name, &region);
+
+	return json_pack("{s:{s:o, s:s}, s:{s:o, s:s}}", "declared", "clearance",
+			 level_json(p->declared_clearance), "region", p->region, "confirmed",
+			 "clearance", level_json(confirmed), "region", region);
+}
 
 static json_t *pool_view(struct flow *f, const struct pool *p)
 {
@@ -19,6 +32,7 @@ static json_t *pool_view(struct flow *f, const struct pool *p)
 			    json_pack("{s:I,s:I}", "wait_error_s", (json_int_t)error_s, "samples",
 				      (json_int_t)samples));
 	json_object_set_new(doc, "running", json_integer(p->nholds));
+	json_object_set_new(doc, "label", label_view(f, p));
 	return doc;
 }
 
@@ -127,4 +141,29 @@ void api_pool_drain(struct api_call *c)
 void api_pool_resume(struct api_call *c)
 {
 	drain(c, false, "");
+}
+
+void api_pool_clearance(struct api_call *c)
+{
+	struct flow_clearance want = { 0 };
+	const struct pool *p = pool_of(c);
+	struct err err = { 0 };
+	struct dec d;
+	int r;
+
+	if (!p || call_json(c))
+		return;
+	dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
+	dec_level(&d, "clearance", DEC_OPT, &want.clearance);
+	wire_str(&d, "region", DEC_OPT, REGION_LEN_MAX, wire_region, &want.region);
+	wire_str(&d, "reason", DEC_NEED, LABEL_REASON_MAX, wire_printable, &want.reason);
+	if (d.r == 0 && !want.clearance && !want.region)
+		dec_fail(&d, "clearance", "or a region is needed: there is nothing to change");
+	r = dec_end(&d);
+	if (!r)
+		r = flow_pool_clearance(c->api->flow, p->name, &want, &c->who, &err);
+	if (r)
+		reply_err(c, r, &err);
+	else
+		reply_json(c, 200, pool_view(c->api->flow, p));
 }

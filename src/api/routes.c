@@ -32,6 +32,8 @@ const struct api_route api_routes[] = {
 	{ "GET", "/v1/pools/{name}", ROLE_ANY, 0, "", api_pool_get },
 	{ "POST", "/v1/pools/{name}/drain", ROLE_OPERATOR, API_BODY_SMALL, "", api_pool_drain },
 	{ "POST", "/v1/pools/{name}/resume", ROLE_OPERATOR, 0, "", api_pool_resume },
+	{ "POST", "/v1/pools/{name}/clearance", ROLE_SECURITY, API_BODY_SMALL, "",
+	  api_pool_clearance },
 
 	{ "GET", "/v1/datasets", ROLE_ANY, 0, "limit after", api_dataset_list },
 	{ "POST", "/v1/datasets", ROLE_USER | ROLE_SECURITY, API_BODY_SMALL, "",

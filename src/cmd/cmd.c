@@ -23,9 +23,10 @@ const struct cmd cmds[] = {
 	  "说明任务为何被派往某处，或为何等待", cmd_why },
 	{ "logs", "[-f] TASK", "output of a task", "查看任务输出", cmd_logs },
 	{ "cancel", "TASK…", "cancel tasks", "取消任务", cmd_cancel },
-	{ "pools", "[ls | show NAME | drain NAME | resume NAME]", "pools of compute", "算力池",
+	{ "pools", "[ls | show NAME | drain NAME | resume NAME | clearance NAME]", "pools of compute", "算力池",
 	  cmd_pools },
-	{ "data", "[ls | show NAME | add NAME | rm NAME]", "data sets", "数据集", cmd_data },
+	{ "dataset", "[ls | show NAME | add NAME | rm NAME]", "data sets", "数据集", cmd_dataset },
+	{ "data", "", NULL, NULL, cmd_dataset },        /* its name until 0.1 */
 	{ "token", "[ls | new | revoke ID]", "tokens", "令牌", cmd_token },
 	{ "node", "", "the daemon: version, health, counts", "守护进程：版本、状态与计数", cmd_node },
 	{ "simulate", "--nodes CSV --tasks CSV [OPTIONS]",

@@ -58,7 +58,7 @@ int cmd_why(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_cancel(int argc, char **argv);
 int cmd_pools(int argc, char **argv);
-int cmd_data(int argc, char **argv);
+int cmd_dataset(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_node(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);

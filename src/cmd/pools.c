@@ -9,10 +9,15 @@
 
 #include <string.h>
 
-enum { O_REASON = 256 };
+enum { O_REASON = 256, O_LEVEL, O_REGION };
 
 static const struct opt opts[] = {
-	{ O_REASON, "reason", "TEXT", "drain: why, for everybody to read", "drain：排空原因，所有人可见" },
+	{ O_REASON, "reason", "TEXT", "drain, clearance: why, for everybody to read",
+	  "drain、clearance：原因，所有人可见" },
+	{ O_LEVEL, "level", "LEVEL", "clearance: the highest data level it may see",
+	  "clearance：可处理的最高数据级别" },
+	{ O_REGION, "region", "REGION", "clearance: where it lies, as confirmed",
+	  "clearance：经确认的所在区域" },
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
@@ -217,6 +222,22 @@ static void money(const json_t *p)
 		 out_f(p, "pue"), text, out_f(p, "green_share") * 100);
 }
 
+/* Who said what, when it is not the same. */
+static void label(const json_t *p)
+{
+	const json_t *l = json_object_get(p, "label"), *d = json_object_get(l, "declared"),
+		     *c = json_object_get(l, "confirmed");
+	char a[OUT_TEXT_MAX], b[OUT_TEXT_MAX];
+
+	if (json_equal(d, c))
+		return;
+	out_pair(tr("declared", "配置声明"), tr("level %s in %s", "级别 %s，区域 %s"),
+		 out_level(json_object_get(d, "clearance"), a), out_s(d, "region"));
+	out_pair(tr("confirmed", "安全确认"), tr("level %s in %s; the stricter of both counts",
+						"级别 %s，区域 %s；以较严者为准"),
+		 out_level(json_object_get(c, "clearance"), b), out_s(c, "region"));
+}
+
 static void show(const json_t *p)
 {
 	const json_t *s = json_object_get(p, "state"), *f = json_object_get(p, "forecast");
@@ -233,6 +254,7 @@ static void show(const json_t *p)
 	out_pair_s(tr("owner", "所有者"), out_s(p, "owner"));
 	out_pair_s(tr("engine", "引擎"), out_s(p, "engine"));
 	out_pair(tr("clearance", "安全等级"), "%s", out_level(json_object_get(p, "clearance"), text));
+	label(p);
 	groups(p);
 	free_now(s);
 	out_pair(tr("tasks", "任务"), tr("%lld running, %lld waiting for it", "运行中 %lld，等待该池 %lld"),
@@ -274,14 +296,47 @@ static int change(struct remote *r, const struct opt_part *p, const char *reason
 	return res;
 }
 
-static int run(struct remote *r, const struct opt_part *p, const char *reason)
+/* What the options of this verb said. */
+struct given {
+	const char *reason, *level, *region;
+};
+
+static int clearance(struct remote *r, const struct opt_part *p, const struct given *g)
+{
+	_cleanup_(mem_freep) char *path = remote_path("/v1/pools/", p->name, "/clearance");
+	json_t *body = json_pack("{s:s}", "reason", g->reason), *got = NULL;
+	char text[OUT_TEXT_MAX];
+	int res;
+
+	if (!body)
+		return opt_usage("pools", "%s", tr("the reason is not valid UTF-8", "原因不是有效的 UTF-8"));
+	if (g->level && g->level[0] >= '0' && g->level[0] <= '9' && !g->level[1])
+		json_object_set_new(body, "clearance", json_integer(g->level[0] - '0'));
+	else if (g->level)
+		json_object_set_new(body, "clearance", json_string(g->level));
+	if (g->region)
+		json_object_set_new(body, "region", json_string(g->region));
+	res = remote_ask(r, "POST", path, body, &got);
+	json_decref(body);
+	if (res == 0 && got)
+		out_safe(stdout, tr("%s may see level %s now\n", "%s 现可处理级别：%s\n"), p->name,
+			 out_level(json_object_get(got, "clearance"), text));
+	if (res == 0 && got)
+		label(got);
+	json_decref(got);
+	return res;
+}
+
+static int run(struct remote *r, const struct opt_part *p, const struct given *g)
 {
 	_cleanup_(mem_freep) char *path = p->name ? remote_path("/v1/pools/", p->name, "") : NULL;
 	json_t *got;
 	int res;
 
 	if (!strcmp(p->part, "drain") || !strcmp(p->part, "resume"))
-		return change(r, p, reason);
+		return change(r, p, g->reason);
+	if (!strcmp(p->part, "clearance"))
+		return clearance(r, p, g);
 	res = remote_get(r, path ? path : "/v1/pools", &got);
 	if (res == 0 && got && p->name)
 		show(got);
@@ -291,19 +346,23 @@ static int run(struct remote *r, const struct opt_part *p, const char *reason)
 	return res;
 }
 
-static int check(const struct opt_part *p, const char *reason)
+static int check(const struct opt_part *p, const struct given *g)
 {
-	bool drain = !strcmp(p->part, "drain");
+	bool drain = !strcmp(p->part, "drain"), label = !strcmp(p->part, "clearance");
 
 	if (!p->name && strcmp(p->part, "ls"))
 		return opt_usage("pools", tr("there is no \"pools %.40s\"", "没有 “pools %.40s”"),
 				 p->part);
-	if (drain && !(reason && *reason))
-		return opt_usage("pools", "%s", tr("`pools drain` wants --reason: people will ask",
-						   "`pools drain` 需要 --reason 说明原因"));
-	if (reason && !drain)
-		return opt_usage("pools", "%s", tr("--reason goes with `pools drain`",
-						   "--reason 只用于 `pools drain`"));
+	if ((drain || label) && !(g->reason && *g->reason))
+		return opt_usage("pools", tr("`pools %s` wants --reason: people will ask",
+					     "`pools %s` 需要 --reason 说明原因"), p->part);
+	if (g->reason && !drain && !label)
+		return opt_usage("pools", "%s", tr("--reason goes with `pools drain` and `pools clearance`",
+						   "--reason 只用于 `pools drain` 和 `pools clearance`"));
+	if (label != (g->level || g->region))
+		return opt_usage("pools", "%s", tr("--level and --region go with `pools clearance`, which "
+						   "wants one of them", "--level 和 --region 用于 `pools "
+						   "clearance`，且至少给出其一"));
 	return 0;
 }
 
@@ -311,18 +370,18 @@ int cmd_pools(int argc, char **argv)
 {
 	struct opt_scan s = { .verb = "pools", .opts = opts, .argc = argc, .argv = argv };
 	_cleanup_(remote_freep) struct remote *r = NULL;
-	const char *reason = NULL;
+	struct given g = { 0 };
 	struct opt_part p;
 	int key, res;
 
 	while ((key = opt_next(&s)) >= 0)
-		reason = s.value;
+		*(key == O_LEVEL ? &g.level : key == O_REGION ? &g.region : &g.reason) = s.value;
 	if (key != OPT_END)
 		return key == OPT_HELP ? CMD_OK : CMD_USAGE;
-	res = opt_part(&s, "ls", "show|drain|resume", &p);
+	res = opt_part(&s, "ls", "show|drain|resume|clearance", &p);
 	if (res == 0)
-		res = check(&p, reason);
+		res = check(&p, &g);
 	if (res == 0)
 		res = remote_new(&r);
-	return res == 0 ? run(r, &p, reason) : res;
+	return res == 0 ? run(r, &p, &g) : res;
 }

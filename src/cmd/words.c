@@ -68,6 +68,8 @@ static const struct {
 	{ "stopped", "it was stopped", "已被停止" },
 	{ "not_started", "the engine could not start it", "引擎未能启动该任务" },
 	{ "returned", "its pool could not start it and gave it back", "资源池未能启动该任务，已退回" },
+	{ "recalled", "its pool may not see its data any more; it is chosen anew",
+	  "资源池不再具备处理其数据的资格，将重新选择" },
 	{ "lost", "it vanished with its pool", "随资源池一同丢失" },
 	{ "cancelled", "it was cancelled", "已取消" },
 };

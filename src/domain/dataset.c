@@ -1,7 +1,7 @@
 /* dataset.c - data that tasks name as inputs
  *
  *	{ "name": "frames", "url": "file:///srv/frames.tar", "region": "cn/50/500106",
- *	  "level": 2, "size_mb": 120 }
+ *	  "level": 2, "size_mb": 120, "owner": "zhang", "stay_within": "cn/50" }
  *
  * The journal's form has the tenant too, and "removed": true once it is.
  */
@@ -9,6 +9,7 @@
 #include "domain/dataset.h"
 
 #include "base/mem.h"
+#include "base/region.h"
 #include "domain/wire.h"
 
 #include <stdlib.h>
@@ -27,6 +28,11 @@ int dataset_decode(const json_t *json, const char *tenant, struct dataset **ret,
 	/* No default: whoever registers data must have thought about it. */
 	dec_level(&d, "level", DEC_NEED, &s->level);
 	dec_u64(&d, "size_mb", DEC_OPT, 0, 1ULL << 40, &s->size_mb);
+	wire_str(&d, "owner", DEC_OPT, 63, wire_name, &s->owner);
+	wire_str(&d, "stay_within", DEC_OPT, 120, wire_region, &s->stay_within);
+	if (d.r == 0 && s->stay_within && !region_within(s->region, s->stay_within))
+		dec_fail(&d, "stay_within", "does not contain the region where the data are, %s",
+			 s->region);
 	s->tenant = arena_strdup(&s->arena, tenant);
 	if (!tenant) {
 		wire_str(&d, "tenant", DEC_NEED, 63, wire_name, &s->tenant);
@@ -50,6 +56,8 @@ json_t *dataset_json(const struct dataset *s)
 	wire_put_str(obj, "region", s->region);
 	wire_put(obj, "level", level_json(s->level));
 	wire_put_int(obj, "size_mb", (int64_t)s->size_mb);
+	wire_put_str(obj, "owner", s->owner);
+	wire_put_str(obj, "stay_within", s->stay_within);
 	wire_put_str(obj, "tenant", s->tenant);
 	if (s->removed)
 		wire_put(obj, "removed", json_true());

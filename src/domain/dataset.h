@@ -7,8 +7,10 @@
 
 struct dataset {
 	struct arena arena;
-	const char *name, *url, *region, *tenant;       /* tenant: who registered it */
+	const char *name, *url, *region, *tenant;       /* tenant: whose token registered it */
+	const char *owner;              /* who answers for it, a name; NULL in old journals */
 	enum level level;
+	const char *stay_within;        /* the region it must not leave, or NULL */
 	uint64_t size_mb;
 	bool removed;
 };

@@ -1,7 +1,7 @@
 /* pool.h - compute of one owner behind one engine: what it is, and what is free
  *
- * The declared half comes from the configuration and does not change while we run;
- * the living half is kept by flow/ alone, on the loop thread.  select/ only reads.
+ * The declared half comes from the configuration and does not change while we run, but for
+ * the clearance, which the security role may change; the living half is kept by flow/ alone, on the loop thread.  select/ only reads.
  */
 #ifndef DOMAIN_POOL_H
 #define DOMAIN_POOL_H
@@ -64,7 +64,7 @@ struct pool {
 	const char *name, *title, *title_zh;
 	enum pool_tier tier;
 	const char *region, *owner, *engine;
-	enum level clearance;
+	enum level clearance;           /* that counts: see flow/label.c; may fall while we run */
 	uint32_t nadmits;               /* 0: every tenant */
 	const char *const *admits;
 	enum pool_images images;
@@ -82,6 +82,8 @@ struct pool {
 	const char *options_json;       /* the engine's own section, "{}" when absent */
 
 	/* living */
+	enum level declared_clearance;  /* as the configuration says */
+	const char *rule_region;        /* that counts for what may not leave a region; NULL: `region` */
 	uint32_t nnodes;
 	struct node *nodes;
 	bool drained, down;

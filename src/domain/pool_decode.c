@@ -273,6 +273,7 @@ int pool_decode(const json_t *json, const char *path, const struct json_lines *l
 	decode_groups(&d, c, p);
 	options = dec_object(&d, "options", DEC_OPT);
 	p->options_json = options ? wire_dump(&p->arena, options) : "{}";
+	p->declared_clearance = p->clearance;
 	r = dec_end(&d);
 	if (r != 0) {
 		pool_free(p);

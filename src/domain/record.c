@@ -1,6 +1,6 @@
 /* record.c - journal bodies: written by hand because every run makes several, read with care
  *
- *	SUBMIT, NODE, TOKEN, POOL, DATASET   the document itself
+ *	SUBMIT and those of the node   the document itself
  *	CHOOSE   {"attempt":1,"pool":"hub","wait_p50_s":3,…,"place":[[0,3],[1,3]],"why":{…}}
  *	         place: [node, bits of its devices] of each node of the gang
  *	END      {"event":"done","end":"exit","phase":"command","exit_code":0,…}
@@ -15,21 +15,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_names[] = {
-	[RECORD_NODE]    = "node",
-	[RECORD_TOKEN]   = "token",
-	[RECORD_POOL]    = "pool",
-	[RECORD_DATASET] = "dataset",
-	[RECORD_SUBMIT]  = "submit",
-	[RECORD_WAIT]    = "wait",
-	[RECORD_REFUSE]  = "refuse",
-	[RECORD_GIVE_UP] = "give_up",
-	[RECORD_CHOOSE]  = "choose",
-	[RECORD_ACCEPT]  = "accept",
-	[RECORD_START]   = "start",
-	[RECORD_END]     = "end",
-	[RECORD_LOST]    = "lost",
-	[RECORD_CANCEL]  = "cancel",
+/* One row for each kind.  `doc`: the body is a document that its maker knows; `audit`: changes of
+ * who, where and what, and decisions.  What an engine merely reports on the way is not. */
+static const struct kind {
+	const char *name;
+	bool doc;
+	enum audit audit;
+} kinds[RECORD_KIND_END] = {
+	[RECORD_NODE]      = { "node", true, AUDIT_YES },
+	[RECORD_TOKEN]     = { "token", true, AUDIT_YES },
+	[RECORD_POOL]      = { "pool", true, AUDIT_YES },
+	[RECORD_DATASET]   = { "dataset", true, AUDIT_YES },
+	[RECORD_SUBMIT]    = { "submit", true, AUDIT_YES },
+	[RECORD_WAIT]      = { "wait", false, AUDIT_NO },
+	[RECORD_REFUSE]    = { "refuse", false, AUDIT_YES },
+	[RECORD_GIVE_UP]   = { "give_up", false, AUDIT_YES },
+	[RECORD_CHOOSE]    = { "choose", false, AUDIT_YES },
+	[RECORD_ACCEPT]    = { "accept", false, AUDIT_NO },
+	[RECORD_START]     = { "start", false, AUDIT_NO },
+	[RECORD_END]       = { "end", false, AUDIT_YES },
+	[RECORD_LOST]      = { "lost", false, AUDIT_YES },
+	[RECORD_CANCEL]    = { "cancel", false, AUDIT_YES },
+	[RECORD_CLEARANCE] = { "clearance", true, AUDIT_YES },
+	[RECORD_DECLARE]   = { "declare", true, AUDIT_YES },
+	[RECORD_RECALL]    = { "recall", false, AUDIT_YES },
 };
 
 /* Events that an END may carry, and the words for them. */
@@ -45,17 +54,22 @@ static const char *const phase_names[] = { "none", "input", "command", "output",
 
 static bool is_kind(enum record_kind k)
 {
-	return (unsigned)k < sizeof(kind_names) / sizeof(kind_names[0]) && kind_names[k];
+	return (unsigned)k < RECORD_KIND_END && kinds[k].name;
 }
 
 const char *record_kind_name(enum record_kind k)
 {
-	return is_kind(k) ? kind_names[k] : "none";
+	return is_kind(k) ? kinds[k].name : "none";
+}
+
+enum audit record_audit(enum record_kind k)
+{
+	return is_kind(k) ? kinds[k].audit : AUDIT_UNSAID;
 }
 
 static bool has_document(enum record_kind k)
 {
-	return k == RECORD_SUBMIT || (k >= RECORD_NODE && k <= RECORD_DATASET);
+	return is_kind(k) && kinds[k].doc;
 }
 
 /* Writing. */

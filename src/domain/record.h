@@ -31,7 +31,17 @@ enum record_kind {
 	RECORD_LOST = 18,       /* the run vanished with its engine, or (reason `returned`, which is not
 	                         * counted) was never started by it */
 	RECORD_CANCEL = 19,     /* somebody wants it cancelled */
+
+	/* labels (flow/label.c) */
+	RECORD_CLEARANCE = 50,  /* of the node: security confirms what a pool may see */
+	RECORD_DECLARE = 51,    /* of the node: the configuration declares a pool anew */
+	RECORD_RECALL = 52,     /* of a task: its pool may not see it any more, the run is stopped */
 };
+
+/* Does a row of this kind belong into the audit log?  Every kind says so, in one table. */
+enum audit { AUDIT_UNSAID, AUDIT_YES, AUDIT_NO };
+enum audit record_audit(enum record_kind k);
+enum { RECORD_KIND_END = 100 };         /* beyond the largest */
 
 /* One struct for all kinds; fields that a kind does not use are zero. */
 struct record {
@@ -39,7 +49,7 @@ struct record {
 	int64_t at_ms;
 	uint64_t sub, task;
 
-	json_t *doc;            /* SUBMIT: task_spec_json; TOKEN, POOL, DATASET, NODE: their document.
+	json_t *doc;            /* SUBMIT: task_spec_json; of the node: their document.
 	                         * Borrowed by the maker's reference, owned after decode. */
 	struct task_spec *spec; /* SUBMIT: `doc` decoded, if the maker has it; borrowed */
 	const char *why;        /* WAIT, REFUSE, GIVE_UP, CHOOSE: the decision, a JSON object, or NULL */
@@ -76,7 +86,7 @@ int record_decode(enum record_kind kind, int64_t at_ms, uint64_t sub, uint64_t t
 		  const char *body, size_t n, struct record *ret, struct err *err);
 void record_done(struct record *r);
 
-/* Move a task by one record (kinds 11-19).  Pure: only *t changes.  `pool_id` is the id of
+/* Move a task by one record (kinds 11-19 and RECALL).  Pure: only *t changes.  `pool_id` is the id of
  * r->pool (CHOOSE), else ignored.  -EPROTO when the life of a task does not allow it. */
 int task_apply(struct task *t, const struct record *r, uint32_t pool_id, struct err *err);
 

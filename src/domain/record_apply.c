@@ -63,6 +63,7 @@ static void apply_choose(struct task *t, const struct record *r, uint32_t pool_i
 	t->started_ms = 0;
 	t->reason = NULL;
 	t->retry_ms = 0;
+	t->recalled = false;
 	t->wait_p50_s = r->wait_p50_s;
 	t->run_p50_s = r->run_p50_s;
 }
@@ -90,9 +91,20 @@ static void apply_end(struct task *t, const struct record *r)
 			t->started_ms = t->chosen_ms;
 	}
 	t->reason = intern(r->reason);
-	t->failures += r->event == TASK_EV_RETRY || r->event == TASK_EV_FAIL;
+	/* A run that was stopped because its pool may not see it any more is nobody's failure. */
+	t->failures += r->event == TASK_EV_FAIL || (r->event == TASK_EV_RETRY && !t->recalled);
 	if (r->event == TASK_EV_RETRY)
 		t->retry_ms = r->retry_ms;
+}
+
+static int apply_recall(struct task *t, const struct record *r, struct err *err)
+{
+	if (!task_state_on_pool(t->state))
+		return err_set(err, -EPROTO, "task %llu, which is %s, cannot be recalled",
+			       (unsigned long long)t->no, task_state_name(t->state));
+	t->recalled = true;
+	t->reason = intern(r->reason);
+	return 0;
 }
 
 int task_apply(struct task *t, const struct record *r, uint32_t pool_id, struct err *err)
@@ -100,6 +112,8 @@ int task_apply(struct task *t, const struct record *r, uint32_t pool_id, struct 
 	enum task_state to = TASK_NONE;
 	enum task_event ev;
 
+	if (r->kind == RECORD_RECALL)
+		return apply_recall(t, r, err);
 	if (event_of(r, &ev) == 0)
 		to = task_next(t->state, ev);
 	if (to == TASK_NONE)

@@ -154,6 +154,7 @@ struct task {
 	uint32_t lost, failures;        /* of them */
 	uint32_t choices;               /* pools that could have had the last run */
 	bool cancel_wanted, backing_off;
+	bool recalled;                  /* its pool may not see it any more: the run is being stopped */
 	const char *reason;             /* code of the last refusal, wait or failure; static, or NULL */
 	uint32_t pool;                  /* of the current or last run; UINT32_MAX: none yet */
 	int64_t submitted_ms, chosen_ms, started_ms, ended_ms;

@@ -1,10 +1,23 @@
-/* engine.c - the table of engines */
+/* engine.c - the table of engines, and the rule that each of them asks before it starts a run */
 
 #include "engine/engine.h"
 
 #include <string.h>
 
 const struct engine_ops *const engines[] = { &engine_local, &engine_fake, NULL };
+
+int engine_permit(const struct run_spec *r, struct err *err)
+{
+	struct label l = r->label;
+	struct pool then = *r->pool;
+
+	label_join(&l, r->spec->level, r->spec->stay_within);
+	then.clearance = r->clearance;
+	if (r->label.level == LEVEL_NONE || !label_allows(&l, r->pool) || !label_allows(&l, &then))
+		return err_set(err, ENGINE_E_FORBIDDEN,
+			       "pool %s may not see the data of run %s", r->pool->name, r->run_id);
+	return 0;
+}
 
 const struct engine_ops *engine_find(const char *name)
 {

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "domain/label.h"
 #include "domain/pool.h"
 #include "domain/task.h"
 
@@ -19,6 +20,7 @@ struct engine;
 enum {
 	ENGINE_E_FULL = 1,      /* no room now; nothing was started */
 	ENGINE_E_GONE,          /* this run is not known to the engine */
+	ENGINE_E_FORBIDDEN,     /* the label of its data does not allow this pool; nothing was started */
 	RUN_ID_MAX = 64,        /* "<node>-<task>-<attempt>": [a-z0-9-] */
 };
 
@@ -30,6 +32,8 @@ struct run_spec {
 	uint32_t index, attempt;
 	const struct placement *place;
 	const struct pool *pool;
+	struct label label;             /* of its data as they were when it was sent … */
+	enum level clearance;           /* … and what the pool may see, as flow saw it then */
 	uint32_t ninputs;               /* of spec->ninputs, datasets resolved to urls */
 	const char *const *input_urls;
 	const char *const *read_roots;  /* NULL-terminated: file: inputs must lie below one of them */
@@ -70,7 +74,8 @@ struct engine_ops {
 	int (*open)(uv_loop_t *loop, const struct pool *p, const json_t *options, const char *dir,
 		    const struct engine_host *host, struct engine **ret, struct err *err);
 
-	/* Begin a run.  0: accepted; STARTED, then ENDED or LOST, will come (ENDED may come
+	/* Begin a run; engine_permit() is asked before anything of it leaves this process.
+	 * 0: accepted; STARTED, then ENDED or LOST, will come (ENDED may come
 	 * without STARTED).  For a run id it already has: 0, and its events are repeated. */
 	int (*start)(struct engine *e, const struct run_spec *spec, struct err *err);
 
@@ -101,6 +106,11 @@ struct engine_ops {
 struct engine {
 	const struct engine_ops *ops;
 };
+
+/* The rule about data, once more, at the last door: by the label that was handed over, by the
+ * task's own, and by the pool as it is at this moment.  0 or ENGINE_E_FORBIDDEN.  Every engine
+ * calls it before it starts a run. */
+int engine_permit(const struct run_spec *r, struct err *err);
 
 extern const struct engine_ops engine_local;
 extern const struct engine_ops engine_fake;

@@ -296,6 +296,8 @@ static int fake_start(struct engine *e, const struct run_spec *spec, struct err 
 		repeat(r);
 		return 0;
 	}
+	if (engine_permit(spec, err))
+		return ENGINE_E_FORBIDDEN;
 	if (f->o.refuse_start || f->down)
 		return err_set(err, ENGINE_E_FULL, f->down ? "the pool is down"
 			       : "it refuses, as the options of this engine ask");

@@ -450,7 +450,7 @@ static int local_start(struct engine *e, const struct run_spec *spec, struct err
 	switch (run_dir_look(l->dirfd, spec->run_id, &pid)) {
 	case RUN_DIR_ABSENT:
 	case RUN_DIR_NEW:
-		return begin(l, spec, err);
+		return engine_permit(spec, err) ? ENGINE_E_FORBIDDEN : begin(l, spec, err);
 	default:
 		look_again(add(l, spec->run_id));
 		return 0;

@@ -195,6 +195,9 @@ int flow_apply(struct flow *f, const struct record *r, struct err *err)
 		return apply_pool(f, r);
 	case RECORD_DATASET:
 		return apply_dataset(f, r, err);
+	case RECORD_CLEARANCE:
+	case RECORD_DECLARE:
+		return label_apply(f, r, err);
 	case RECORD_SUBMIT:
 		return apply_submit(f, r, err);
 	default:

@@ -147,6 +147,7 @@ static void tick(void *arg)
 	for (uint32_t i = 0; i < f->c.npools; i++)
 		pool_tick(f->c.pools[i], f->engines[i], now);
 	ready_backoff(f, now);
+	label_tick(f, now);
 	table_forget(f);
 	prune(f, now);
 	if (queue_top(f))
@@ -185,6 +186,8 @@ int flow_new(const struct flow_config *c, struct flow **ret, struct err *err)
 		r = identify(f, err);
 	if (!r)
 		r = run_check(f, err);
+	if (!r)
+		label_declare(f);
 	for (uint32_t i = 0; !r && i < c->npools; i++)
 		r = open_engine(f, f->c.pools[i], err);
 	if (r) {
@@ -233,6 +236,7 @@ struct flow *flow_free(struct flow *f)
 	table_done(f);
 	commit_done(f);
 	world_done(f);
+	label_done(f);
 	for (uint32_t i = 0; i < f->c.npools; i++)
 		pool_free(f->c.pools[i]);
 	free(f->c.pools);

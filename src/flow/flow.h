@@ -150,9 +150,23 @@ uint32_t flow_npools(const struct flow *f);
 const struct pool *flow_pool(const struct flow *f, uint32_t i);
 const struct pool *flow_pool_find(const struct flow *f, const char *name);
 json_t *flow_pool_describe(const struct flow *f, const struct pool *p);  /* what its engine enforces */
+/* What a pool may see, confirmed by the security role.  What counts is the lower of this and of
+ * the configuration, and for the region what both have in common.  Runs above it are recalled. */
+struct flow_clearance {
+	enum level clearance;           /* LEVEL_NONE: as it is */
+	const char *region;             /* NULL: as it is */
+	const char *reason;             /* never empty */
+};
+int flow_pool_clearance(struct flow *f, const char *name, const struct flow_clearance *c,
+			const struct token *who, struct err *err);
+/* The confirmed half, for showing; *ret_region is valid until the loop turns. */
+enum level flow_pool_confirmed(const struct flow *f, const char *name, const char **ret_region);
 int flow_pool_drain(struct flow *f, const char *name, bool drain, const char *reason,
 		    const struct token *who, struct err *err);
 
+/* A level may be raised by its tenant; a label is lowered (level, region, place) by the security
+ * role alone, with a `reason` in the document. */
+enum { LABEL_REASON_MAX = 400 };
 int flow_dataset_put(struct flow *f, const json_t *doc, const struct token *who,
 		     const struct dataset **ret, struct err *err);
 int flow_dataset_remove(struct flow *f, const char *name, const struct token *who,

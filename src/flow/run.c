@@ -84,6 +84,8 @@ static enum task_event end_event(const struct task *t, const struct engine_event
 		return TASK_EV_DONE;
 	if (t->cancel_wanted)
 		return TASK_EV_CANCELLED;
+	if (t->recalled)
+		return TASK_EV_RETRY;
 	if (ev->phase == PHASE_INPUT || ev->phase == PHASE_OUTPUT)
 		tries = tries > TRANSFER_RETRIES ? tries : TRANSFER_RETRIES;
 	return t->failures < tries ? TASK_EV_RETRY : TASK_EV_FAIL;
@@ -120,7 +122,9 @@ static void run_ended(struct flow *f, struct task *t, const struct engine_event 
 
 	if (r.event == TASK_EV_CANCELLED)
 		r.reason = "cancelled";
-	if (r.event == TASK_EV_RETRY)
+	if (r.event == TASK_EV_RETRY && t->recalled)
+		r.reason = "recalled";
+	else if (r.event == TASK_EV_RETRY)
 		r.retry_ms = r.at_ms + backoff_ms(t->failures);
 	meter(f, t, &r);
 	flow_commit(f, &r);
@@ -192,36 +196,47 @@ static void not_started(struct flow *f, struct task *t, const char *why)
 						.end = RUN_END_NOT_STARTED });
 }
 
-/* The rule is checked once more at the border: a pool that was taken down in clearance since
- * the choice, by a changed configuration, must not get the run. */
-static const char *forbidden(const struct flow *f, const struct task *t)
+/* The rule is checked once more at the border: since the choice a label may have been raised, or
+ * the pool may have lost its clearance. */
+static const char *forbidden(const struct flow *f, const struct task *t, struct ask *a)
 {
 	const struct pool *p = f->c.pools[t->pool];
 	struct snapshot s;
-	struct ask a;
 
 	schedule_snapshot(f, NULL, &s);
-	schedule_ask(f, t->spec, t->no, &a);
-	if (eligible_reasons(&s, &a, p) & (REASON_BIT(REASON_CLEARANCE) | REASON_BIT(REASON_REGION) |
-					   REASON_BIT(REASON_NOT_ADMITTED)))
+	schedule_ask(f, t->spec, t->no, a);
+	if (eligible_reasons(&s, a, p) & (REASON_BIT(REASON_CLEARANCE) | REASON_BIT(REASON_REGION) |
+					  REASON_BIT(REASON_NOT_ADMITTED)))
 		return "the pool may not see this task any more";
 	return NULL;
 }
 
-static void send_run(struct flow *f, struct task *t)
+static void ask_engine(struct flow *f, struct task *t, const struct run_spec *spec)
 {
 	struct engine *e = f->engines[t->pool];
+	struct pool *p = f->c.pools[t->pool];
+	struct err err = { 0 };
+	int r = e->ops->start(e, spec, &err);
+
+	if (!r)
+		return;
+	log_warn("flow", "could not start run %s on %s: %s", spec->run_id, p->name, err.text);
+	/* What is wrong with this run is no reason to leave the pool alone. */
+	run_returned(f, t, r == ENGINE_E_FORBIDDEN ? NULL : p, err.text);
+}
+
+static void send_run(struct flow *f, struct task *t)
+{
 	char id[RUN_ID_MAX];
 	struct arena arena;
-	struct err err = { 0 };
+	struct ask a;
 	struct run_spec spec = {
 		.run_id = id, .spec = t->spec, .task = t->no, .index = t->index,
 		.attempt = t->attempt, .pool = f->c.pools[t->pool],
 		.place = place_of(f->c.pools[t->pool], t->no), .ninputs = t->spec->ninputs,
 		.read_roots = f->c.read_roots, .write_roots = f->c.write_roots,
 	};
-	const char *no = forbidden(f, t);
-	int r;
+	const char *no = forbidden(f, t, &a);
 
 	if (!spec.place)
 		no = "the pool is smaller than it was when it was chosen";
@@ -231,17 +246,13 @@ static void send_run(struct flow *f, struct task *t)
 	}
 	arena_init(&arena);
 	flow_run_id(f, t, t->attempt, id);
+	label_of(&a, &spec.label);
+	spec.clearance = spec.pool->clearance;
 	spec.input_urls = input_urls(f, t->spec, &arena);
-	if (!spec.input_urls) {
+	if (!spec.input_urls)
 		not_started(f, t, "a dataset among its inputs was removed");
-	} else {
-		r = e->ops->start(e, &spec, &err);
-		if (r) {
-			log_warn("flow", "could not start run %s on %s: %s", id,
-				 f->c.pools[t->pool]->name, err.text);
-			run_returned(f, t, f->c.pools[t->pool], err.text);
-		}
-	}
+	else
+		ask_engine(f, t, &spec);
 	arena_done(&arena);
 }
 
@@ -256,7 +267,7 @@ static void stop_run(struct flow *f, struct task *t)
 	flow_run_id(f, t, t->attempt, id);
 	r = e->ops->stop(e, id, f->c.limits.stop_grace_ms, &err);
 	if (r == ENGINE_E_GONE && t->state == TASK_SENDING)
-		not_started(f, t, "cancelled before it was sent");
+		not_started(f, t, "stopped before it was sent");
 	else if (r == ENGINE_E_GONE)
 		run_lost(f, t, "it was gone before it could be stopped");
 	else if (r)
@@ -270,7 +281,7 @@ void run_send(struct flow *f, uint64_t no, uint32_t attempt)
 
 	if (!t || t->attempt != attempt || !task_state_on_pool(t->state))
 		return;         /* over, or on its next run, in the meantime */
-	if (t->cancel_wanted)
+	if (t->cancel_wanted || t->recalled)
 		stop_run(f, t);
 	else
 		send_run(f, t);
@@ -365,8 +376,10 @@ static void resume_run(struct flow *f, struct task *t)
 		run_send(f, t->no, t->attempt);         /* never started: the choice still stands */
 	else if (r)
 		run_lost(f, t, r > 0 ? "the engine forgot it" : err.text);
-	else if (t->cancel_wanted)
+	else if (t->cancel_wanted || t->recalled)
 		stop_run(f, t);
+	else
+		label_check_run(f, t);
 }
 
 /* A pool that is gone from the configuration may still have runs of ours: to choose again for
@@ -397,9 +410,10 @@ void run_resume(struct flow *f)
 			continue;
 		if (t->no == t->sub && sub_find(f, t->sub)->left)
 			ready_sub(f, sub_find(f, t->sub));
-		if (task_state_on_pool(t->state))
+		if (task_state_on_pool(t->state)) {
+			f->label_unheld |= !place_of(f->c.pools[t->pool], t->no);
 			resume_run(f, t);
-		else if (t->attempt && t->ended_ms > lately && t->pool < f->c.npools)
+		} else if (t->attempt && t->ended_ms > lately && t->pool < f->c.npools)
 			run_settle(f, t->pool, t->no, t->attempt);      /* may have been cut off */
 	}
 }

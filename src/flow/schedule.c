@@ -74,17 +74,21 @@ static void ask_data(struct ask *a, const char *region, uint64_t mb)
 
 void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, struct ask *ret)
 {
+	struct label l = { LEVEL_NONE, NULL };
+
 	*ret = (struct ask){ .spec = s, .seed = rng_mix(f->c.seed, no) };
 	for (uint32_t i = 0; i < s->ninputs; i++) {
 		const struct task_input *in = &s->inputs[i];
-		const struct dataset *d = input_dataset(f, in);
+		const struct dataset *d = input_labelled(f, in);
 
-		/* A level that was raised since the task came counts at once. */
-		if (d && d->level > ret->data_level)
-			ret->data_level = d->level;
+		/* A label that was raised since the task came counts at once. */
+		if (d)
+			label_join(&l, d->level, d->stay_within);
 		ask_data(ret, d ? d->region : s->data_region,
 			 in->dataset && d ? d->size_mb : in->size_mb);
 	}
+	ret->data_level = l.level;
+	ret->data_within = l.within;
 	if (f->c.limits.tenant_running_max) {
 		const struct tenant *t = tenant_find(f, s->tenant);
 
@@ -285,7 +289,10 @@ void schedule_run(void *arg)
 	bool again;
 
 	f->pass_wanted = false;
-	if (f->trouble || !queue_top(f))
+	if (f->trouble)
+		return;
+	label_look(f);
+	if (!queue_top(f))
 		return;
 	f->telling = true;
 	pass(f);

@@ -10,6 +10,8 @@
 
 #include "flow/flow.h"
 
+#include "base/digest.h"
+#include "domain/label.h"
 #include "loop/timer.h"
 
 #include <uthash.h>
@@ -70,6 +72,17 @@ struct dataset_entry {
 	char *place;                    /* its url as place_of_url() writes it */
 	struct dataset *d;
 	UT_hash_handle hh, hh_place;
+};
+
+/* What a pool may see, as security confirmed it and as the configuration last declared it; kept by
+ * name, also while the pool is out of the configuration. */
+struct pool_label {
+	char *name;
+	enum level confirmed, declared;
+	char confirmed_region[LABEL_REGION_MAX], declared_region[LABEL_REGION_MAX];
+	char rule_region[LABEL_REGION_MAX];     /* what both regions have in common */
+	uint8_t digest[DIGEST_LEN];             /* of the last declaration */
+	UT_hash_handle hh;
 };
 
 struct token_entry {
@@ -141,6 +154,11 @@ struct flow {
 	struct dataset_entry **dataset_list;
 	uint32_t ndatasets;
 
+	struct pool_label *labels;      /* by name of the pool */
+	bool label_look;                /* a label changed: look at the runs that are out */
+	bool label_unheld;              /* some of them hold no room after a restart */
+	int64_t label_again_ms;
+
 	struct after *after;            /* ring of what waits for durability */
 	uint32_t after_head, nafter, after_cap;
 	struct held_row *held, **held_end;
@@ -202,6 +220,16 @@ void schedule_run(void *arg);
 void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, struct ask *ret);
 void schedule_snapshot(const struct flow *f, struct lane *lanes, struct snapshot *ret);
 
+/* label.c */
+int label_apply(struct flow *f, const struct record *r, struct err *err);
+void label_declare(struct flow *f);                     /* after replay: what is new in the configuration */
+void label_changed(struct flow *f);                     /* look at the runs that are out, soon */
+void label_look(struct flow *f);
+void label_check_run(struct flow *f, struct task *t);   /* recall it if its pool may not see it */
+void label_tick(struct flow *f, int64_t now);
+void label_of(const struct ask *a, struct label *ret);
+void label_done(struct flow *f);
+
 /* run.c */
 void run_send(struct flow *f, uint64_t task, uint32_t attempt);
 void run_settle(struct flow *f, uint32_t pool, uint64_t task, uint32_t attempt);
@@ -213,6 +241,9 @@ int run_id_parse(const struct flow *f, const char *run_id, uint64_t *ret_no, uin
 /* world.c */
 char *place_of_url(const char *url);                    /* mem_alloc()ed */
 const struct dataset *input_dataset(const struct flow *f, const struct task_input *in);
+/* The same with the removed ones, whose label still stands. */
+const struct dataset *input_labelled(const struct flow *f, const struct task_input *in);
+int flow_busy(const struct flow *f, struct err *err);   /* FLOW_E_BUSY while the store is in trouble */
 bool roots_allow(const char *const *roots, const char *url);
 int inputs_check(const struct flow *f, struct task_spec *s, const struct token *who,
 		 struct err *err);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "domain/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ bool flow_may_change(const struct token *who, const char *tenant)
 		(who->roles & ROLE_USER && !strcmp(who->tenant, tenant));
 }
 
-static int busy(const struct flow *f, struct err *err)
+int flow_busy(const struct flow *f, struct err *err)
 {
 	return f->trouble ? err_set(err, FLOW_E_BUSY, "the store cannot keep up; try again") : 0;
 }
@@ -65,6 +66,15 @@ char *place_of_url(const char *url)
 	return place;
 }
 
+/* Removed ones too. */
+static const struct dataset *dataset_known(const struct flow *f, const char *name)
+{
+	struct dataset_entry *e = NULL;
+
+	HASH_FIND(hh, f->datasets, name, strlen(name), e);
+	return e ? e->d : NULL;
+}
+
 /* The data set that is at this place or has it inside, the innermost one; also a removed one,
  * whose level still stands. */
 static const struct dataset *dataset_covering(const struct flow *f, const char *url)
@@ -88,6 +98,11 @@ static const struct dataset *dataset_covering(const struct flow *f, const char *
 const struct dataset *input_dataset(const struct flow *f, const struct task_input *in)
 {
 	return in->dataset ? flow_dataset_find(f, in->dataset) : dataset_covering(f, in->url);
+}
+
+const struct dataset *input_labelled(const struct flow *f, const struct task_input *in)
+{
+	return in->dataset ? dataset_known(f, in->dataset) : dataset_covering(f, in->url);
 }
 
 /* A data set protects its place however it is named: by its name or by a bare URL. */
@@ -182,7 +197,7 @@ int flow_pool_drain(struct flow *f, const char *name, bool drain, const char *re
 		    const struct token *who, struct err *err)
 {
 	struct record r = { .kind = RECORD_POOL };
-	int e = busy(f, err);
+	int e = flow_busy(f, err);
 
 	if (e)
 		return e;
@@ -197,15 +212,6 @@ int flow_pool_drain(struct flow *f, const char *name, bool drain, const char *re
 }
 
 /* ---- datasets ---- */
-
-/* Removed ones too. */
-static const struct dataset *dataset_known(const struct flow *f, const char *name)
-{
-	struct dataset_entry *e = NULL;
-
-	HASH_FIND(hh, f->datasets, name, strlen(name), e);
-	return e ? e->d : NULL;
-}
 
 const struct dataset *flow_dataset_find(const struct flow *f, const char *name)
 {
@@ -237,8 +243,18 @@ static const struct dataset *dataset_at(const struct flow *f, const char *url)
 	return e ? e->d : NULL;
 }
 
+/* A lower level, a wider region, or another place: whoever names the old place by its URL would
+ * find it without a label. */
+static bool weaker(const struct dataset *old, const struct dataset *now)
+{
+	_cleanup_(mem_freep) char *was = place_of_url(old->url), *is = place_of_url(now->url);
+
+	return strcmp(was, is) || label_weaker(&(struct label){ now->level, now->stay_within },
+					       &(struct label){ old->level, old->stay_within });
+}
+
 static int dataset_allowed(const struct flow *f, const struct dataset *d, const struct token *who,
-			   struct err *err)
+			   const char *reason, struct err *err)
 {
 	const struct dataset *old = dataset_known(f, d->name);
 	const struct dataset *there = dataset_at(f, d->url);
@@ -247,10 +263,15 @@ static int dataset_allowed(const struct flow *f, const struct dataset *d, const 
 		return err_field(err, "url", "lies outside the directories that tasks may read");
 	if (old && !old->removed && !flow_may_change(who, old->tenant))
 		return err_set(err, FLOW_E_CONFLICT, "the name is taken");
-	if (old && d->level < old->level && !(who->roles & ROLE_SECURITY))
-		return err_set(err, FLOW_E_FORBIDDEN,
-			       "only the security role may lower a level, from %s to %s",
-			       level_name(old->level), level_name(d->level));
+	if (old && weaker(old, d)) {
+		if (!(who->roles & ROLE_SECURITY))
+			return err_set(err, FLOW_E_FORBIDDEN, "only the security role may lower a "
+				       "label: it is level %s%s%s at %.80s", level_name(old->level),
+				       old->stay_within ? " within " : "",
+				       old->stay_within ? old->stay_within : "", old->url);
+		if (!reason || !*reason)
+			return err_field(err, "reason", "is needed to lower a label");
+	}
 	if (there && strcmp(there->name, d->name))
 		return err_set(err, FLOW_E_CONFLICT, "this url is a data set already");
 	if (!old && flow_ndatasets(f) >= DATASETS_MAX)
@@ -258,30 +279,59 @@ static int dataset_allowed(const struct flow *f, const struct dataset *d, const 
 	return 0;
 }
 
+/* The document without `reason`, which is of the change and not of the data. */
+static int dataset_read(const json_t *doc, const struct token *who, const char **ret_reason,
+			struct dataset **ret, struct err *err)
+{
+	json_t *plain = json_copy((json_t *)doc), *reason = json_object_get(doc, "reason");
+	int e = 0;
+
+	*ret_reason = json_string_value(reason);
+	if (reason && !(*ret_reason && strlen(*ret_reason) <= LABEL_REASON_MAX &&
+			!wire_printable(*ret_reason)))
+		e = err_field(err, "reason", "must be a line of at most %d bytes", LABEL_REASON_MAX);
+	json_object_del(plain, "reason");
+	if (!e)
+		e = dataset_decode(plain, who->tenant, ret, err);
+	json_decref(plain);
+	return e;
+}
+
+static json_t *dataset_record(const struct dataset *d, const struct dataset *old,
+			      const struct token *who, const char *reason)
+{
+	json_t *plain = dataset_json(d), *doc;
+
+	json_object_del(plain, "tenant");
+	if (!d->owner)
+		json_object_set_new(plain, "owner",
+				    json_string(old && old->owner ? old->owner : who->name));
+	doc = json_pack("{s:s, s:s, s:o}", "tenant", old && !old->removed ? old->tenant :
+			who->tenant, "by", who->name, "dataset", plain);
+	if (reason && *reason)
+		json_object_set_new(doc, "reason", json_string(reason));
+	return doc;
+}
+
 int flow_dataset_put(struct flow *f, const json_t *doc, const struct token *who,
 		     const struct dataset **ret, struct err *err)
 {
-	const struct dataset *old;
 	struct record r = { .kind = RECORD_DATASET };
 	struct dataset *d = NULL;
-	json_t *plain;
-	int e = busy(f, err);
+	const char *reason;
+	int e = flow_busy(f, err);
 
 	if (!e)
-		e = dataset_decode(doc, who->tenant, &d, err);
+		e = dataset_read(doc, who, &reason, &d, err);
 	if (!e)
-		e = dataset_allowed(f, d, who, err);
-	if (e)
-		goto out;
-	old = flow_dataset_find(f, d->name);
-	plain = json_copy((json_t *)doc);
-	r.doc = json_pack("{s:s, s:s, s:o}", "tenant", old ? old->tenant : who->tenant, "by",
-			  who->name, "dataset", plain);
-	flow_commit(f, &r);
-	json_decref(r.doc);
-	*ret = flow_dataset_find(f, d->name);
-	schedule_want(f);
-out:
+		e = dataset_allowed(f, d, who, reason, err);
+	if (!e) {
+		r.doc = dataset_record(d, dataset_known(f, d->name), who, reason);
+		flow_commit(f, &r);
+		json_decref(r.doc);
+		*ret = flow_dataset_find(f, d->name);
+		label_changed(f);
+	}
 	dataset_free(d);
 	return e;
 }
@@ -290,7 +340,7 @@ int flow_dataset_remove(struct flow *f, const char *name, const struct token *wh
 {
 	const struct dataset *d = flow_dataset_find(f, name);
 	struct record r = { .kind = RECORD_DATASET };
-	int e = busy(f, err);
+	int e = flow_busy(f, err);
 
 	if (e)
 		return e;
@@ -340,7 +390,7 @@ int flow_token_new(struct flow *f, const json_t *doc, bool all_roles, char *ret_
 		   const struct token **ret, struct err *err)
 {
 	struct token t = { 0 };
-	int e = busy(f, err);
+	int e = flow_busy(f, err);
 
 	if (!e)
 		e = token_decode(doc, all_roles, &t, err);
@@ -362,7 +412,7 @@ int flow_token_revoke(struct flow *f, uint32_t id, struct err *err)
 {
 	struct token t;
 	unsigned admins = 0;
-	int e = busy(f, err);
+	int e = flow_busy(f, err);
 
 	if (e)
 		return e;

@@ -7,14 +7,11 @@
 #include "select/part.h"
 
 #include "base/region.h"
+#include "domain/label.h"
 
-/* Both levels must be ones we know; above the known ones is not "very trusted". */
 static bool cleared(const struct ask *a, const struct pool *p)
 {
-	enum level l = eligible_level(a);
-
-	return a->spec->level > LEVEL_NONE && l < LEVEL_COUNT && p->clearance < LEVEL_COUNT &&
-	       p->clearance >= l;
+	return a->spec->level > LEVEL_NONE && label_level_ok(eligible_level(a), p->clearance);
 }
 
 enum level eligible_level(const struct ask *a)
@@ -22,9 +19,9 @@ enum level eligible_level(const struct ask *a)
 	return a->data_level > a->spec->level ? a->data_level : a->spec->level;
 }
 
-static bool region_allowed(const struct task_spec *t, const struct pool *p)
+static bool region_allowed(const struct ask *a, const struct pool *p)
 {
-	return !t->stay_within || (p->region && region_within(p->region, t->stay_within));
+	return label_region_ok(a->spec->stay_within, p) && label_region_ok(a->data_within, p);
 }
 
 static bool admitted(const struct task_spec *t, const struct pool *p)
@@ -87,7 +84,7 @@ uint32_t eligible_pass(struct pass *x, const struct pool *p)
 	      bit(p->drained, REASON_DRAINED) |
 	      bit(p->down, REASON_DOWN) |
 	      bit(!admitted(t, p), REASON_NOT_ADMITTED) |
-	      bit(!region_allowed(t, p), REASON_REGION) |
+	      bit(!region_allowed(x->a, p), REASON_REGION) |
 	      bit(!near_enough(t, p), REASON_LATENCY);
 	if (p->nnodes || p->seen_ms)
 		why |= place_never_want(&x->want, p);

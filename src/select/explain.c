@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/label.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -272,8 +273,9 @@ static void say_rule(struct explain *x, const struct pool *p, enum reason r, str
 		say(have, "%s", level_text(p->clearance));
 		break;
 	case REASON_REGION:
-		say(need, "%s", text_or(t->stay_within, "not known"));
-		say(have, "%s", text_or(p->region, "not known"));
+		say(need, "%s", text_or(label_region_ok(t->stay_within, p) ?
+					x->pass.a->data_within : t->stay_within, "not known"));
+		say(have, "%s", text_or(p->rule_region ? p->rule_region : p->region, "not known"));
 		break;
 	case REASON_NOT_ADMITTED:
 		say(need, "%s", text_or(t->tenant, "not known"));

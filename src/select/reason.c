@@ -91,6 +91,8 @@ static const struct words ends[] = {
 	{ "stopped", "It was stopped on its pool, by somebody else.", "已在资源池上被他人停止。" },
 	{ "not_started", "The engine could not start it.", "引擎未能启动该任务。" },
 	{ "returned", "Its pool could not start it and gave it back.", "资源池未能启动该任务，已退回。" },
+	{ "recalled", "Its pool may not see its data any more, so the run was stopped.",
+	  "资源池不再具备处理其数据的资格，运行已停止。" },
 	{ "lost", "It vanished with its engine.", "随引擎一同丢失。" },
 	{ "cancelled", "It was cancelled.", "已取消。" },
 };

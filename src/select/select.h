@@ -57,6 +57,7 @@ struct snapshot {
 struct ask {
 	const struct task_spec *spec;
 	enum level data_level;          /* of its inputs as they are now; counts if it is higher */
+	const char *data_within;        /* the region its inputs must not leave; NULL: none */
 	uint64_t data_mb[8];            /* to be moved, per place … */
 	const char *data_from[8];       /* … region, NULL: unknown */
 	uint32_t ndata;

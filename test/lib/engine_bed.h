@@ -133,6 +133,7 @@ UNUSED static void bed_fresh(struct bed *b)
 	memset(&b->spec, 0, sizeof(b->spec));
 	b->spec.nodes = 1;
 	b->spec.walltime_s = 60;
+	b->spec.level = LEVEL_1;
 	b->spec.array_n = 1;
 	b->nodes[0] = (struct place_node){ .node = 0 };
 	b->place = (struct placement){ .n = 1, .nodes = b->nodes, .cpu_milli = 1000,
@@ -149,6 +150,8 @@ UNUSED static struct bed *bed_new(const struct engine_ops *ops)
 	uv_loop_init(&b->loop);
 	b->ops = ops;
 	b->pool.name = "here";
+	b->pool.region = "cn/50";
+	b->pool.clearance = LEVEL_4;
 	strcpy(b->top, "/tmp/suanlu-engine-XXXXXX");
 	assert_non_null(mkdtemp(b->top));
 	chmod(b->top, 0711);
@@ -172,7 +175,9 @@ UNUSED static int bed_start(struct bed *b, const char *run_id, struct err *err)
 {
 	struct run_spec r = {
 		.run_id = run_id, .spec = &b->spec, .task = 7, .index = b->index, .attempt = 1,
-		.place = &b->place, .pool = &b->pool, .ninputs = b->spec.ninputs,
+		.place = &b->place, .pool = &b->pool,
+		.label = { .level = b->spec.level, .within = b->spec.stay_within },
+		.clearance = b->pool.clearance, .ninputs = b->spec.ninputs,
 		.input_urls = b->urls, .read_roots = b->roots, .write_roots = b->roots,
 	};
 

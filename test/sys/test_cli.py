@@ -111,7 +111,7 @@ def test_why_speaks_chinese(daemon):
 def test_json_is_the_answer_of_the_api(daemon):
     id = submit(daemon, "--wait", *HERE, "true")
     for args, path in ((("show", id), f"/v1/tasks/{id}"), (("pools",), "/v1/pools"),
-                       (("why", id), f"/v1/tasks/{id}/decisions"), (("data",), "/v1/datasets"),
+                       (("why", id), f"/v1/tasks/{id}/decisions"), (("dataset",), "/v1/datasets"),
                        (("token",), "/v1/tokens")):
         assert json.loads(ok(daemon.cli(*args, "--json"))) == daemon.api.get(path).json()
     no(daemon.cli("show", "999999", "--json"), NOT_FOUND, '"code"')
@@ -162,11 +162,11 @@ def test_a_running_task_is_cancelled(daemon):
 
 
 def test_data_sets_are_added_shown_and_removed(daemon):
-    ok(daemon.cli("data", "add", "frames", "--url", f"file://{daemon.files}/x", "--level", "3",
+    ok(daemon.cli("dataset", "add", "frames", "--url", f"file://{daemon.files}/x", "--level", "3",
                   "--region", "cn/50", "--size", "20G"))
     assert "20 GB" in ok(daemon.cli("data"))
     assert "hub" in ok(daemon.cli("submit", "--dry-run", "--input", "dataset:frames=f", "true"))
-    ok(daemon.cli("data", "rm", "frames"))
+    ok(daemon.cli("dataset", "rm", "frames"))
     no(daemon.cli("data", "show", "frames"), NOT_FOUND)
     no(daemon.cli("data", "add", "half", "--level", "3"), USAGE)
 
@@ -228,7 +228,7 @@ def test_a_slip_is_answered_with_what_to_do(daemon, args, words):
 
 
 @pytest.mark.parametrize("verb", [
-    "submit", "ls", "show", "why", "logs", "cancel", "pools", "data", "token", "node"])
+    "submit", "ls", "show", "why", "logs", "cancel", "pools", "dataset", "token", "node"])
 def test_every_verb_explains_itself_in_both_languages(daemon, verb):
     assert ok(daemon.cli(verb, "--help")).startswith(f"usage: suanlu {verb}")
     assert ok(daemon.cli(verb, "--help", "--lang", "zh")).startswith(f"用法：suanlu {verb}")

@@ -109,10 +109,11 @@ static void every_kind_comes_back(void **state)
 {
 	static const enum record_kind plain[] = {
 		RECORD_WAIT,  RECORD_REFUSE, RECORD_GIVE_UP, RECORD_ACCEPT,
-		RECORD_START, RECORD_LOST,   RECORD_CANCEL,
+		RECORD_START, RECORD_LOST,   RECORD_CANCEL,  RECORD_RECALL,
 	};
 	static const enum record_kind documents[] = {
 		RECORD_NODE, RECORD_TOKEN, RECORD_POOL, RECORD_DATASET, RECORD_SUBMIT,
+		RECORD_CLEARANCE, RECORD_DECLARE,
 	};
 	struct record back;
 
@@ -145,7 +146,7 @@ static void every_kind_has_its_own_name(void **state)
 {
 	unsigned named = 0;
 
-	for (int k = 0; k < 30; k++) {
+	for (int k = 0; k < RECORD_KIND_END; k++) {
 		const char *name = record_kind_name((enum record_kind)k);
 
 		named += strcmp(name, "none") != 0;
@@ -153,7 +154,24 @@ static void every_kind_has_its_own_name(void **state)
 			assert_true(!strcmp(name, "none") ||
 				    strcmp(name, record_kind_name((enum record_kind)j)) != 0);
 	}
-	assert_int_equal(named, 14);
+	assert_in_range(named, 17, RECORD_KIND_END);
+	assert_string_equal(record_kind_name(RECORD_KIND_END), "none");
+}
+
+/* Whoever adds a kind has to think about it. */
+static void every_kind_says_whether_it_is_audited(void **state)
+{
+	for (int k = 0; k < RECORD_KIND_END; k++) {
+		enum audit a = record_audit((enum record_kind)k);
+
+		if (!strcmp(record_kind_name((enum record_kind)k), "none"))
+			assert_int_equal(a, AUDIT_UNSAID);
+		else if (a == AUDIT_UNSAID)
+			fail_msg("kind %s does not say whether it belongs into the audit log",
+				 record_kind_name((enum record_kind)k));
+	}
+	assert_int_equal(record_audit(RECORD_CHOOSE), AUDIT_YES);
+	assert_int_equal(record_audit(RECORD_KIND_END), AUDIT_UNSAID);
 }
 
 static void damaged(enum record_kind kind, const char *text)
@@ -463,6 +481,7 @@ int main(void)
 		cmocka_unit_test(an_end_comes_back_with_its_figures),
 		cmocka_unit_test(every_kind_comes_back),
 		cmocka_unit_test(every_kind_has_its_own_name),
+		cmocka_unit_test(every_kind_says_whether_it_is_audited),
 		cmocka_unit_test(a_damaged_body_is_our_failure_not_the_clients),
 		cmocka_unit_test(a_choice_with_an_impossible_place_is_damaged),
 		cmocka_unit_test(a_full_buffer_is_reported),

@@ -1,4 +1,4 @@
-/* data.c - `suanlu data`: the data sets that tasks name as inputs */
+/* dataset.c - `suanlu dataset`: the data sets that tasks name as inputs */
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { O_URL = 256, O_LEVEL, O_REGION, O_SIZE };
+enum { O_URL = 256, O_LEVEL, O_REGION, O_WITHIN, O_OWNER, O_REASON, O_SIZE };
 
 static const struct opt opts[] = {
 	{ O_URL, "url", "URL", "add: where it is (file:///…, https://…)",
@@ -18,11 +18,18 @@ static const struct opt opts[] = {
 	  "add：级别，1 到 4、important（重要）或 core（核心）" },
 	{ O_REGION, "region", "REGION", "add: where it lies, cn/50/500106",
 	  "add：所在区域，如 cn/50/500106" },
+	{ O_WITHIN, "stay-within", "REGION", "add: the region it must not leave",
+	  "add：数据不得离开的区域" },
+	{ O_OWNER, "owner", "NAME", "add: who answers for it; default: you", "add：责任人，默认为你自己" },
+	{ O_REASON, "reason", "TEXT", "add: why a label is lowered (security role)",
+	  "add：降低标签的原因（security 角色）" },
 	{ O_SIZE, "size", "SIZE", "add: how large, 512M or 20G", "add：大小，如 512M、20G" },
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
-static const char *const keys[] = { "url", "level", "region" };
+static const char *const keys[] = {
+	"url", "level", "region", "stay_within", "owner", "reason",
+};
 
 static int option(json_t *doc, int key, const char *value)
 {
@@ -30,7 +37,7 @@ static int option(json_t *doc, int key, const char *value)
 
 	if (key == O_SIZE) {
 		if (text_size_parse(value, &mb) != 0 || mb > INT64_MAX)
-			return opt_usage("data", tr("--size is like 512M or 20G, not \"%.40s\"",
+			return opt_usage("dataset", tr("--size is like 512M or 20G, not \"%.40s\"",
 						    "--size 应形如 512M 或 20G，而不是 “%.40s”"), value);
 		json_object_set_new(doc, "size_mb", json_integer((json_int_t)mb));
 	} else if (key == O_LEVEL && value[0] >= '0' && value[0] <= '9' && !value[1]) {
@@ -50,6 +57,8 @@ static void show(const json_t *d)
 	out_pair_s(tr("region", "区域"), out_s(d, "region"));
 	out_pair_s(tr("address", "地址"), out_s(d, "url"));
 	out_pair(tr("size", "大小"), "%s", out_size_mb((uint64_t)out_i(d, "size_mb", 0), text));
+	out_pair_s(tr("stays within", "不得离开"), out_s(d, "stay_within"));
+	out_pair_s(tr("owner", "责任人"), out_s(d, "owner"));
 	out_pair_s(tr("tenant", "租户"), out_s(d, "tenant"));
 }
 
@@ -101,17 +110,17 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 	if (res == 0 && got && !p->name && json_array_size(json_object_get(got, "datasets")))
 		list(json_object_get(got, "datasets"));
 	else if (res == 0 && got && !p->name)
-		puts(tr("there are no data sets (suanlu data add NAME --url … --level …)",
-			"还没有数据集（suanlu data add 名称 --url … --level …）"));
+		puts(tr("there are no data sets (suanlu dataset add NAME --url … --level …)",
+			"还没有数据集（suanlu dataset add 名称 --url … --level …）"));
 	else if (res == 0 && got)
 		show(got);
 	json_decref(got);
 	return res;
 }
 
-int cmd_data(int argc, char **argv)
+int cmd_dataset(int argc, char **argv)
 {
-	struct opt_scan s = { .verb = "data", .opts = opts, .argc = argc, .argv = argv };
+	struct opt_scan s = { .verb = "dataset", .opts = opts, .argc = argc, .argv = argv };
 	_cleanup_(remote_freep) struct remote *r = NULL;
 	json_t *doc = json_object();
 	struct opt_part p;
@@ -124,11 +133,11 @@ int cmd_data(int argc, char **argv)
 	if (res == 0)
 		res = opt_part(&s, "ls", "show|add|rm", &p);
 	if (res == 0 && !p.name && strcmp(p.part, "ls"))
-		res = opt_usage("data", tr("there is no \"data %.40s\"", "没有 “data %.40s”"),
+		res = opt_usage("dataset", tr("there is no \"dataset %.40s\"", "没有 “dataset %.40s”"),
 				p.part);
 	if (res == 0 && json_object_size(doc) && strcmp(p.part, "add"))
-		res = opt_usage("data", "%s", tr("these options go with `data add`",
-						 "这些选项只用于 `data add`"));
+		res = opt_usage("dataset", "%s", tr("these options go with `dataset add`",
+						 "这些选项只用于 `dataset add`"));
 	if (res == 0)
 		res = remote_new(&r);
 	if (res == 0)
