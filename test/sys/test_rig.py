@@ -8,15 +8,16 @@ import time
 import pytest
 
 RIG = os.environ.get("SUANLU_SOURCE", ".") + "/test/rigs/slurm-rig"
+PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 TOOLS = ("munged", "slurmctld", "slurmd", "slurmrestd", "sinfo")
 
 pytestmark = pytest.mark.skipif(
-    any(shutil.which(t, path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None for t in TOOLS),
+    any(shutil.which(t, path=PATH) is None for t in TOOLS),
     reason="no Slurm here; ./dev test installs it (tools/packages)")
 
 
 def rig(*words, check=True):
-    r = subprocess.run([RIG, *words], capture_output=True, text=True, timeout=90)
+    r = subprocess.run([RIG, *words], capture_output=True, text=True, timeout=120)
     if check and r.returncode:
         pytest.fail(f"slurm-rig {' '.join(words)}: {r.stderr or r.stdout}")
     return r.stdout if check else r
@@ -55,6 +56,24 @@ def up():
         shutil.rmtree(where, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def up_more():
+    """One with everything: accounts, a federation, preemption."""
+    if shutil.which("slurmdbd", path=PATH) is None or shutil.which("mariadbd", path=PATH) is None:
+        pytest.skip("no slurmdbd or MariaDB here; ./dev test installs them (tools/packages)")
+    where = tempfile.mkdtemp(prefix="rig-")
+    try:
+        rig("up", where, "--federation", "--preempt")
+        yield where
+    finally:
+        rig("wipe", where, check=False)
+        shutil.rmtree(where, ignore_errors=True)
+
+
+def state_of(where, n):
+    return (rig("run", where, "east", "squeue", "-h", "-o", "%t").split() + [""])[n]
+
+
 def test_a_job_runs_on_each_cluster_and_sees_its_accelerators(up):
     for cluster, gres in (("east", "gpu:ascend910b:2"), ("west", "gpu:a100:2")):
         out = f"{up}/{cluster}.out"
@@ -66,12 +85,13 @@ def test_a_job_runs_on_each_cluster_and_sees_its_accelerators(up):
             assert f.read().startswith(f"on {cluster} with 0,1")
 
 
-def test_two_rigs_are_up_at_the_same_time(up):
+def test_two_rigs_are_up_and_wiping_one_leaves_neither_process_nor_file_of_it(up):
     other = tempfile.mkdtemp(prefix="rig-")
     try:
         rig("up", other)
         assert rig("env", other, "east") != rig("env", up, "east")
-        assert "down" not in rig("status", up)
+        rig("run", other, "east", "sbatch", "-o", "/dev/null", "--wrap", "sleep 999")
+        assert eventually(lambda: state_of(other, 0) == "R")
     finally:
         rig("wipe", other, check=False)
     assert processes(other) == [] and not os.path.exists(other)
@@ -91,6 +111,34 @@ def test_a_crashed_node_takes_its_job_along(up):
     assert "down" not in rig("status", up)
 
 
+def test_an_urgent_job_takes_the_nodes_of_another_which_waits_again(up_more):
+    rig("run", up_more, "east", "sbatch", "-p", "npu", "-o", "/dev/null", "--parsable",
+        "--wrap", "sleep 1000")
+    assert eventually(lambda: state_of(up_more, 0) == "R")
+    rig("preempt", up_more, "east", rig("run", up_more, "east", "squeue", "-h", "-o", "%A").strip())
+    assert eventually(lambda: "PD" in rig("run", up_more, "east", "squeue", "-h", "-o", "%t"))
+
+
+def test_a_federated_job_is_known_to_both_clusters_and_runs_once(up_more):
+    rig("run", up_more, "west", "sbatch", "-o", "/dev/null", "-J", "both", "--wrap", "true")
+    show = ("sacct", "-anX", "-M", "east,west", "--name", "both", "--format=state%-20")
+    assert eventually(lambda: rig("run", up_more, "west", *show).split() == ["COMPLETED"])
+
+
+def test_a_user_without_an_account_is_refused(up_more):
+    r = rig("run", up_more, "west", "sbatch", "--account=nobody", "--wrap", "true", check=False)
+    assert r.returncode and "account" in r.stderr.lower()
+
+
+def test_a_layout_that_makes_no_sense_is_refused_with_its_line():
+    with tempfile.TemporaryDirectory() as where:
+        with open(f"{where}/layout", "w") as f:
+            f.write("one node n 2 4 1000\none node n 2 4\n")
+        os.mkdir(f"{where}/rig")
+        r = rig("up", f"{where}/rig", "--layout", f"{where}/layout", check=False)
+        assert r.returncode == 1 and "layout line 2: want CLUSTER node" in r.stderr
+
+
 def test_what_is_no_rig_is_left_alone():
     with tempfile.TemporaryDirectory() as where:
         with open(f"{where}/mine", "w") as f:
@@ -99,12 +147,3 @@ def test_what_is_no_rig_is_left_alone():
             r = rig(verb, where, check=False)
             assert r.returncode == 1 and "not a rig" in r.stderr + r.stdout, verb
         assert os.listdir(where) == ["mine"]
-
-
-def test_wipe_leaves_neither_a_process_nor_a_file():
-    where = tempfile.mkdtemp(prefix="rig-")
-    rig("up", where)
-    rig("run", where, "east", "sbatch", "-o", "/dev/null", "--wrap", "sleep 999")
-    assert eventually(lambda: "R" in rig("run", where, "east", "squeue", "-h", "-o", "%t"))
-    rig("wipe", where)
-    assert processes(where) == [] and not os.path.exists(where)
