@@ -23,6 +23,8 @@ struct subject {
 
 struct read_job {
 	struct read_job *next;
+	bool lasting;
+	int64_t from_ms, until_ms;      /* of a lasting one */
 	uint64_t subject, task, after_seq;
 	unsigned max;
 	store_row_fn fn;
@@ -144,6 +146,8 @@ static bool asked_for(const struct memory_store *s, const struct read_job *j,
 
 	if (row->seq <= j->after_seq)
 		return false;
+	if (j->lasting)
+		return row->lasts && row->at_ms >= j->from_ms && row->at_ms < j->until_ms;
 	if (j->subject == UINT64_MAX)
 		return true;
 	if (row->subject != j->subject)
@@ -191,7 +195,7 @@ static void forget(struct memory_store *s, uint64_t no)
 	size_t at = above(s, no) - 1;
 
 	while (s->rows.head) {
-		if (s->rows.head->row.subject == no)
+		if (s->rows.head->row.subject == no && !s->rows.head->row.lasts)
 			free(store_queue_pop(&s->rows));
 		else
 			store_queue_take(&s->rows, &kept, 1, 0);
@@ -269,14 +273,20 @@ static int memory_replay(struct store *base, unsigned recent, store_row_fn fn, v
 			 struct err *err)
 {
 	struct memory_store *s = self(base);
+	uint64_t checkpoint = 0;
 	int r = 0;
 
 	mark_wanted(s, recent);
+	for (const struct store_item *i = s->rows.head; i; i = i->next)
+		if (i->row.checkpoint)
+			checkpoint = i->row.seq;
 	for (const struct store_item *i = s->rows.head; i && !r; i = i->next) {
 		const struct subject *j = find(s, i->row.subject);
+		struct store_row row = i->row;
 
-		if (!i->row.subject || (j && j->wanted))
-			r = fn(arg, &i->row);
+		row.alone = row.subject && !(j && j->wanted);
+		if (!row.alone || (row.lasts && row.seq > checkpoint))
+			r = fn(arg, &row);
 	}
 	return r;
 }
@@ -298,6 +308,13 @@ static size_t memory_pending(const struct store *base)
 	return self(base)->queue.bytes;
 }
 
+static void ask(struct memory_store *s, struct read_job *j)
+{
+	*s->reads_end = j;
+	s->reads_end = &j->next;
+	mail_send(s->mail);
+}
+
 static void memory_read(struct store *base, uint64_t subject, uint64_t task, uint64_t after_seq,
 			unsigned max, store_row_fn fn, store_end_fn end, void *arg)
 {
@@ -308,9 +325,20 @@ static void memory_read(struct store *base, uint64_t subject, uint64_t task, uin
 		.subject = subject, .task = task, .after_seq = after_seq, .max = max,
 		.fn = fn, .end = end, .arg = arg,
 	};
-	*s->reads_end = j;
-	s->reads_end = &j->next;
-	mail_send(s->mail);
+	ask(s, j);
+}
+
+static void memory_read_lasting(struct store *base, int64_t from_ms, int64_t until_ms,
+				uint64_t after_seq, unsigned max, store_row_fn fn, store_end_fn end,
+				void *arg)
+{
+	struct read_job *j = mem_alloc(sizeof(*j));
+
+	*j = (struct read_job){
+		.lasting = true, .from_ms = from_ms, .until_ms = until_ms, .after_seq = after_seq,
+		.max = max, .fn = fn, .end = end, .arg = arg,
+	};
+	ask(self(base), j);
 }
 
 static uint64_t memory_subject_of(struct store *base, uint64_t no)
@@ -360,6 +388,7 @@ static const struct store_ops memory_ops = {
 	.append = memory_append,
 	.pending = memory_pending,
 	.read = memory_read,
+	.read_lasting = memory_read_lasting,
 	.subject_of = memory_subject_of,
 	.prune = memory_prune,
 	.free = memory_free,

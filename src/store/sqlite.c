@@ -351,7 +351,21 @@ static void sqlite_read(struct store *base, uint64_t subject, uint64_t task, uin
 	struct read_job *j = mem_alloc(sizeof(*j));
 
 	*j = (struct read_job){
-		.query = { subject, task, after_seq, max },
+		.query = { .subject = subject, .task = task, .after_seq = after_seq, .left = max },
+		.fn = fn, .end = end, .arg = arg,
+	};
+	ask(self(base), j);
+}
+
+static void sqlite_read_lasting(struct store *base, int64_t from_ms, int64_t until_ms,
+				uint64_t after_seq, unsigned max, store_row_fn fn, store_end_fn end,
+				void *arg)
+{
+	struct read_job *j = mem_alloc(sizeof(*j));
+
+	*j = (struct read_job){
+		.query = { .lasting = true, .from_ms = from_ms, .until_ms = until_ms,
+			   .after_seq = after_seq, .left = max },
 		.fn = fn, .end = end, .arg = arg,
 	};
 	ask(self(base), j);
@@ -490,6 +504,7 @@ static const struct store_ops sqlite_ops = {
 	.append = sqlite_append,
 	.pending = sqlite_pending,
 	.read = sqlite_read,
+	.read_lasting = sqlite_read_lasting,
 	.subject_of = sqlite_subject_of,
 	.prune = sqlite_prune,
 	.free = sqlite_free,

@@ -18,9 +18,9 @@
 enum { BUSY_MS = 5000 };        /* only a foreign tool (backup, sqlite3) can make us wait */
 
 /* src/store/schema/NNN.sql, put into the binary by tools/embed-text. */
-extern const char schema_001[];
+extern const char schema_001[], schema_002[];
 
-static const char *const schemas[] = { schema_001 };
+static const char *const schemas[] = { schema_001, schema_002 };
 
 /* The write-ahead log is copied back into the file every 4096 pages (16 MiB): at a
  * thousand pages the checkpoint's own fsyncs show in the commit latency, and much

@@ -15,6 +15,8 @@ enum {
 
 	FLAG_OPENS = 1,
 	FLAG_CLOSES = 2,
+	FLAG_LASTS = 4,         /* 4 and 8 stand in the SQL of this file and of the schema, too */
+	FLAG_CHECKPOINT = 8,
 };
 
 #define COLUMNS "SELECT seq, at_ms, subject, task, kind, flags, body FROM record "
@@ -61,6 +63,8 @@ static void row_load(sqlite3_stmt *st, struct store_row *row)
 		.kind = (uint32_t)sqlite3_column_int64(st, 4),
 		.opens = flags & FLAG_OPENS,
 		.closes = flags & FLAG_CLOSES,
+		.lasts = flags & FLAG_LASTS,
+		.checkpoint = flags & FLAG_CHECKPOINT,
 		.body = sqlite3_column_blob(st, 6),
 		.body_len = (size_t)sqlite3_column_bytes(st, 6),
 	};
@@ -69,6 +73,12 @@ static void row_load(sqlite3_stmt *st, struct store_row *row)
 }
 
 /* ---- in ---- */
+
+static int flags_of(const struct store_row *row)
+{
+	return (row->opens ? FLAG_OPENS : 0) | (row->closes ? FLAG_CLOSES : 0) |
+	       (row->lasts ? FLAG_LASTS : 0) | (row->checkpoint ? FLAG_CHECKPOINT : 0);
+}
 
 static int insert(struct sqlite_writer *w, const struct store_row *row)
 {
@@ -80,7 +90,7 @@ static int insert(struct sqlite_writer *w, const struct store_row *row)
 	sqlite3_bind_int64(st, 3, (int64_t)row->subject);
 	sqlite3_bind_int64(st, 4, (int64_t)row->task);
 	sqlite3_bind_int64(st, 5, row->kind);
-	sqlite3_bind_int(st, 6, (row->opens ? FLAG_OPENS : 0) | (row->closes ? FLAG_CLOSES : 0));
+	sqlite3_bind_int(st, 6, flags_of(row));
 	sqlite3_bind_blob64(st, 7, row->body, row->body_len, SQLITE_STATIC);
 	r = run(st);
 	if (r == SQLITE_OK && row->opens)
@@ -164,7 +174,7 @@ int sqlite_rows_prepare_writer(struct sqlite_writer *w, struct err *err)
 			"AND no <> (SELECT max(no) FROM subject) "
 			"AND no <> (SELECT subject FROM record ORDER BY seq DESC LIMIT 1) "
 			"ORDER BY closed_ms, no LIMIT 1" },
-		{ &w->forget_rows, "DELETE FROM record WHERE subject = ?1" },
+		{ &w->forget_rows, "DELETE FROM record WHERE subject = ?1 AND NOT flags & 4" },
 		{ &w->forget, "DELETE FROM subject WHERE no = ?1" },
 	};
 	int r = 0;
@@ -181,7 +191,9 @@ static sqlite3_stmt *bind_query(struct sqlite_reader *rd, const struct sqlite_qu
 {
 	sqlite3_stmt *st;
 
-	if (q->subject == UINT64_MAX)
+	if (q->lasting)
+		st = rd->lasting;
+	else if (q->subject == UINT64_MAX)
 		st = rd->all;
 	else if (q->task)
 		st = rd->task;
@@ -189,8 +201,12 @@ static sqlite3_stmt *bind_query(struct sqlite_reader *rd, const struct sqlite_qu
 		st = rd->subject;
 	sqlite3_bind_int64(st, 1, sql_no(q->after_seq));
 	sqlite3_bind_int64(st, 2, rows);
-	if (st != rd->all)
+	if (st == rd->lasting) {
+		sqlite3_bind_int64(st, 3, q->from_ms);
+		sqlite3_bind_int64(st, 4, q->until_ms);
+	} else if (st != rd->all) {
 		sqlite3_bind_int64(st, 3, sql_no(q->subject));
+	}
 	if (st == rd->task)
 		sqlite3_bind_int64(st, 4, sql_no(q->task));
 	return st;
@@ -218,6 +234,7 @@ int sqlite_rows_slice(struct sqlite_reader *rd, struct sqlite_query *q, struct s
 	return r;
 }
 
+#define LASTING COLUMNS "INDEXED BY record_lasting WHERE flags & 4 "
 #define OF_SUBJECT COLUMNS "INDEXED BY record_subject WHERE subject = ?3 AND seq > ?1 "
 
 int sqlite_rows_prepare_reader(struct sqlite_reader *rd, struct err *err)
@@ -232,6 +249,9 @@ int sqlite_rows_prepare_reader(struct sqlite_reader *rd, struct err *err)
 		r = sqlite_rows_prepare(rd->db, OF_SUBJECT "AND (task = ?4 "
 					"OR seq = (SELECT opened_seq FROM subject WHERE no = ?3)) "
 					"ORDER BY seq LIMIT ?2", &rd->task, err);
+	if (!r)
+		r = sqlite_rows_prepare(rd->db, LASTING "AND seq > ?1 AND at_ms >= ?3 "
+					"AND at_ms < ?4 ORDER BY seq LIMIT ?2", &rd->lasting, err);
 	return r;
 }
 
@@ -241,6 +261,7 @@ struct wanted {
 	int64_t *no;
 	size_t n, cap;
 	int64_t from;           /* no row of them is before this one */
+	int64_t checkpoint;     /* the last one; 0: none */
 };
 
 /* Add the subjects that `sql` finds, which has at most one parameter. */
@@ -288,8 +309,13 @@ static int want_all(sqlite3 *db, struct wanted *w, unsigned recent, struct err *
 	return r;
 }
 
-/* Walk the rows that `sql` gives, skipping those of subjects that nobody wants.  The
- * body of a skipped row is never loaded. */
+static bool is_wanted(const struct wanted *w, int64_t no)
+{
+	return !no || (w->n && bsearch(&no, w->no, w->n, sizeof(no), by_no));
+}
+
+/* Walk the rows that `sql` gives, skipping those of subjects that nobody wants unless they
+ * last.  The body of a skipped row is never loaded. */
 static int walk(sqlite3 *db, const struct wanted *w, const char *sql, store_row_fn fn, void *arg,
 		struct err *err)
 {
@@ -299,13 +325,16 @@ static int walk(sqlite3 *db, const struct wanted *w, const char *sql, store_row_
 	if (r)
 		return r;
 	sqlite3_bind_int64(st, 1, w->from);
+	sqlite3_bind_int64(st, 2, w->checkpoint);       /* out of range for one: ignored */
 	while (!r && (step = sqlite3_step(st)) == SQLITE_ROW) {
-		int64_t no = sqlite3_column_int64(st, 2);
+		bool alone = !is_wanted(w, sqlite3_column_int64(st, 2));
 		struct store_row row;
 
-		if (no && (!w->n || !bsearch(&no, w->no, w->n, sizeof(no), by_no)))
+		if (alone && !(sqlite3_column_int(st, 5) & FLAG_LASTS &&
+			       sqlite3_column_int64(st, 0) > w->checkpoint))
 			continue;
 		row_load(st, &row);
+		row.alone = alone;
 		r = fn(arg, &row);
 	}
 	if (!r && step != SQLITE_DONE)
@@ -314,8 +343,24 @@ static int walk(sqlite3 *db, const struct wanted *w, const char *sql, store_row_
 	return r;
 }
 
+static int last_checkpoint(sqlite3 *db, int64_t *ret, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = sqlite_rows_prepare(db, "SELECT max(seq) FROM record INDEXED BY record_checkpoint "
+				    "WHERE flags & 8", &st, err);
+
+	if (r)
+		return r;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*ret = sqlite3_column_int64(st, 0);
+	else
+		r = sqlite_file_error(db, "read the journal", err);
+	sqlite3_finalize(st);
+	return r;
+}
+
 /* One scan in order of seq, from the oldest row that is wanted; before it only the rows
- * of the node itself, by index.  So a long closed history costs nothing, and a million
+ * of the node itself and those that last, by index.  So a long closed history costs nothing, and a million
  * open subjects cost no query each. */
 int sqlite_rows_replay(sqlite3 *db, unsigned recent, store_row_fn fn, void *arg, struct err *err)
 {
@@ -323,8 +368,11 @@ int sqlite_rows_replay(sqlite3 *db, unsigned recent, store_row_fn fn, void *arg,
 	int r = want_all(db, &w, recent, err);
 
 	if (!r)
+		r = last_checkpoint(db, &w.checkpoint, err);
+	if (!r)
 		r = walk(db, &w, COLUMNS "INDEXED BY record_subject "
-			 "WHERE subject = 0 AND seq < ?1 ORDER BY seq", fn, arg, err);
+			 "WHERE subject = 0 AND seq < ?1 UNION ALL "
+			 LASTING "AND subject <> 0 AND seq > ?2 AND seq < ?1 ORDER BY seq", fn, arg, err);
 	if (!r)
 		r = walk(db, &w, COLUMNS "WHERE seq >= ?1 ORDER BY seq", fn, arg, err);
 	free(w.no);

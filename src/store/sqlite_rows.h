@@ -18,11 +18,13 @@ struct sqlite_writer {
 
 struct sqlite_reader {
 	sqlite3 *db;
-	sqlite3_stmt *all, *subject, *task;
+	sqlite3_stmt *all, *subject, *task, *lasting;
 };
 
-/* As for store_ops.read. */
+/* As for store_ops.read and read_lasting. */
 struct sqlite_query {
+	bool lasting;
+	int64_t from_ms, until_ms;      /* of a lasting one */
 	uint64_t subject, task, after_seq;
 	unsigned left;                  /* rows that may still come */
 };

@@ -9,6 +9,10 @@
  * next start, except the most recently closed ones and the one with the greatest
  * number, from which the owner counts on.
  *
+ * What must outlive its submission (who paid what) is a row that lasts: it stays when its
+ * subject is pruned.  So that a restart need not read all of them, the owner writes their sum
+ * into a checkpoint now and then; replay gives those after the last checkpoint.
+ *
  * Threads: calls come on the loop thread and do not block, except open, replay and
  * free, which do and say so.  Commits and reads happen on the store's own thread;
  * callbacks run on the loop thread.
@@ -41,6 +45,10 @@ struct store_row {
 	uint32_t kind;          /* enum record_kind */
 	bool opens;             /* first row of its subject */
 	bool closes;            /* last row of its subject: every task of it has ended */
+	bool lasts;             /* outlives its subject: never pruned, and read by replay even
+	                         * when its subject is not, if no checkpoint came after it */
+	bool checkpoint;        /* what the lasting rows before it said is in this one */
+	bool alone;             /* set by replay: of this closed subject only what lasts is read */
 	const char *body;       /* bytes, not NUL-terminated; owned by whoever made the row */
 	size_t body_len;
 };
@@ -70,7 +78,8 @@ struct store_ops {
 
 	/* Read, blocking, before the loop runs and before the first append: all rows of the
 	 * node and of open subjects, those of the `recent` subjects closed last (by the
-	 * at_ms of their closing rows) and those of the greatest subject, in order of seq.
+	 * at_ms of their closing rows) and those of the greatest subject, and, marked `alone`,
+	 * the lasting rows of other subjects after the last checkpoint; in order of seq.
 	 * May be called several times. */
 	int (*replay)(struct store *s, unsigned recent, store_row_fn fn, void *arg,
 		      struct err *err);
@@ -89,12 +98,17 @@ struct store_ops {
 	void (*read)(struct store *s, uint64_t subject, uint64_t task, uint64_t after_seq,
 		     unsigned max, store_row_fn fn, store_end_fn end, void *arg);
 
+	/* The same for the lasting rows with from_ms <= at_ms < until_ms, of all subjects. */
+	void (*read_lasting)(struct store *s, int64_t from_ms, int64_t until_ms,
+			     uint64_t after_seq, unsigned max, store_row_fn fn, store_end_fn end,
+			     void *arg);
+
 	/* Subject that covers task `no` (the greatest subject <= no), asynchronously
 	 * unnecessary: 0 when there is none.  Blocking, one index look-up (< 1 ms). */
 	uint64_t (*subject_of)(struct store *s, uint64_t no);
 
-	/* Forget closed subjects whose last row is older than `before_ms`, at most `max` of
-	 * them per call; never the greatest one, nor that of the last row, so that no number
+	/* Forget closed subjects whose last row is older than `before_ms`, but not their rows
+	 * that last, at most `max` of them per call; never the greatest one, nor that of the last row, so that no number
 	 * is given twice.  Asynchronous, a new call replaces one under way; the history limit
 	 * of the configuration. */
 	void (*prune)(struct store *s, int64_t before_ms, unsigned max);

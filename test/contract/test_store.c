@@ -29,7 +29,7 @@ struct seen {
 	uint64_t seq, subject, task;
 	int64_t at_ms;
 	uint32_t kind;
-	bool opens, closes;
+	bool opens, closes, lasts, checkpoint, alone;
 	size_t len;
 	char head[64];
 };
@@ -252,7 +252,8 @@ static int see(void *arg, const struct store_row *row)
 	assert_true(b->nseen < SEEN_MAX);
 	*s = (struct seen){
 		.seq = row->seq, .subject = row->subject, .task = row->task, .at_ms = row->at_ms,
-		.kind = row->kind, .opens = row->opens, .closes = row->closes, .len = row->body_len,
+		.kind = row->kind, .opens = row->opens, .closes = row->closes, .lasts = row->lasts,
+		.checkpoint = row->checkpoint, .alone = row->alone, .len = row->body_len,
 	};
 	memcpy(s->head, row->body, row->body_len < 64 ? row->body_len : 64);
 	b->nseen++;
@@ -589,6 +590,116 @@ static void prune_forgets_closed_old_subjects_and_nothing_else(void **state)
 	assert_int_equal(read_rows(b, UINT64_MAX, 0, 0, 99), 6);
 	assert_string_equal(subjects(b), "234340");
 	assert_int_equal(b->store->ops->subject_of(b->store, 1), 0);
+}
+
+/* ---- rows that last ---- */
+
+/* A submission that opens, pays at `at_ms` with its last row, and is over. */
+static uint64_t put_paid(struct box *b, uint64_t no, int64_t at_ms)
+{
+	put_open(b, no);
+	return put(b, (struct store_row){ .at_ms = at_ms, .subject = no, .task = no, .kind = 4,
+					  .closes = true, .lasts = true, .body = "paid",
+					  .body_len = 4 });
+}
+
+static uint64_t put_checkpoint(struct box *b)
+{
+	return put(b, (struct store_row){ .at_ms = 5, .kind = 5, .checkpoint = true });
+}
+
+static unsigned read_month(struct box *b, int64_t from_ms, int64_t until_ms, uint64_t after,
+			   unsigned max)
+{
+	b->nseen = 0;
+	b->ends = 0;
+	b->store->ops->read_lasting(b->store, from_ms, until_ms, after, max, see, ended, b);
+	turn_while(b, !b->ends);
+	return b->nseen;
+}
+
+static void a_lasting_row_of_a_forgotten_subject_is_replayed_alone(void **state)
+{
+	struct box *b = *state;
+
+	put_paid(b, 1, 100);
+	put_open(b, 2);
+	put_paid(b, 3, 50);
+	turn_until_durable(b, put_node(b, "n"));
+	reopen(b);
+	replay(b, 0);                   /* 3 is the newest: it comes whole */
+	assert_string_equal(subjects(b), "12330");
+	assert_true(b->seen[0].alone && b->seen[0].lasts);
+	assert_memory_equal(b->seen[0].head, "paid", 4);
+	for (unsigned i = 1; i < b->nseen; i++)
+		assert_false(b->seen[i].alone);
+}
+
+static void a_checkpoint_spares_replay_the_lasting_rows_before_it(void **state)
+{
+	struct box *b = *state;
+
+	put_paid(b, 1, 100);
+	put_checkpoint(b);
+	put_paid(b, 2, 100);
+	put_checkpoint(b);
+	put_paid(b, 3, 100);
+	turn_until_durable(b, put_open(b, 4));
+	reopen(b);
+	replay(b, 0);
+	assert_string_equal(subjects(b), "0034");
+	assert_true(b->seen[0].checkpoint && b->seen[1].checkpoint && b->seen[2].alone);
+}
+
+static void a_lasting_row_before_all_that_is_wanted_is_found_in_order(void **state)
+{
+	struct box *b = *state;
+
+	put_node(b, "a");
+	put_paid(b, 1, 100);
+	put_node(b, "b");
+	put_paid(b, 2, 100);
+	turn_until_durable(b, put_open(b, 3));
+	reopen(b);
+	replay(b, 0);
+	assert_string_equal(subjects(b), "01023");
+	for (unsigned i = 1; i < b->nseen; i++)
+		assert_true(b->seen[i].seq > b->seen[i - 1].seq);
+}
+
+static void pruning_leaves_what_lasts(void **state)
+{
+	struct box *b = *state;
+
+	put_paid(b, 1, 100);
+	put_open(b, 2);
+	turn_until_durable(b, put_node(b, "n"));
+	b->store->ops->prune(b->store, 500, 100);
+	turn_while(b, read_rows(b, 1, 0, 0, 9) > 1);
+	assert_string_equal(subjects(b), "1");
+	assert_int_equal(b->store->ops->subject_of(b->store, 1), 0);
+	reopen(b);
+	replay(b, 10);
+	assert_string_equal(subjects(b), "120");
+	assert_true(b->seen[0].alone);
+}
+
+static void lasting_rows_are_read_by_their_time(void **state)
+{
+	struct box *b = *state;
+
+	put_paid(b, 1, 100);
+	put_paid(b, 2, 300);
+	put_paid(b, 3, 200);            /* the clock went back */
+	put_paid(b, 4, 199);
+	put_open(b, 5);
+	turn_until_durable(b, put_close(b, 5, 150));
+	assert_int_equal(read_month(b, 100, 300, 0, 9), 3);
+	assert_string_equal(subjects(b), "134");
+	assert_int_equal(read_month(b, 100, 300, b->seen[0].seq, 1), 1);
+	assert_string_equal(subjects(b), "3");
+	assert_int_equal(read_month(b, 301, 400, 0, 9), 0);
+	assert_int_equal(b->end_r, 0);
 }
 
 static void prune_takes_no_more_than_it_may(void **state)
@@ -972,6 +1083,11 @@ static void nothing_reported_is_lost_when_killed_at_any_moment(void **state)
 	ROW(a_subject_is_found_by_any_task_it_covers, setup), \
 	ROW(prune_forgets_closed_old_subjects_and_nothing_else, setup), \
 	ROW(prune_takes_no_more_than_it_may, setup), \
+	ROW(a_lasting_row_of_a_forgotten_subject_is_replayed_alone, setup), \
+	ROW(a_checkpoint_spares_replay_the_lasting_rows_before_it, setup), \
+	ROW(a_lasting_row_before_all_that_is_wanted_is_found_in_order, setup), \
+	ROW(pruning_leaves_what_lasts, setup), \
+	ROW(lasting_rows_are_read_by_their_time, setup), \
 	ROW(a_number_is_never_given_twice_after_pruning, setup), \
 	ROW(free_takes_nothing, setup), \
 	ROW(failing_commits_hold_everything_and_recover_in_order, setup), \

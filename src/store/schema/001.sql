@@ -7,7 +7,7 @@ CREATE TABLE record (
 	subject INTEGER NOT NULL,       -- 0: the node itself
 	task    INTEGER NOT NULL,       -- 0: the subject as a whole
 	kind    INTEGER NOT NULL,
-	flags   INTEGER NOT NULL,       -- 1 opens its subject, 2 closes it
+	flags   INTEGER NOT NULL,       -- 1 opens its subject, 2 closes it; see 002
 	body    BLOB    NOT NULL
 ) STRICT;
 
