@@ -33,16 +33,30 @@ static int64_t nearest(__int128 a, __int128 b)
 	return q > INT64_MAX ? INT64_MAX : (int64_t)q;
 }
 
-/* cost = nodes * (cpus * cpu_hour + accels * share * accel_hour) * hours */
-int64_t meter_cost_micro(const struct pool *p, uint32_t nodes, uint32_t cpu_milli,
-			 uint32_t accels, uint32_t accel_milli, int64_t run_ms)
+/* In COST_UNITs of a micro-yuan. */
+#define COST_UNIT ((__int128)1000 * HOUR_MS)
+
+static __int128 cost_units(const struct rate *r, uint32_t nodes, uint32_t cpu_milli,
+			   uint32_t accels, uint32_t accel_milli, int64_t run_ms)
 {
 	__int128 rate;          /* thousandths of a micro-yuan per hour */
 
-	run_ms = billed_ms(run_ms);
-	rate = (__int128)cpu_milli * p->cpu_hour_micro +
-	       (__int128)accels * accel_milli * p->accel_hour_micro;
-	return nearest(rate * nodes * run_ms, (__int128)1000 * HOUR_MS);
+	rate = (__int128)cpu_milli * r->cpu_hour_micro +
+	       (__int128)accels * accel_milli * r->accel_hour_micro;
+	return rate * nodes * billed_ms(run_ms);
+}
+
+/* cost = nodes * (cpus * cpu_hour + accels * share * accel_hour) * hours */
+int64_t meter_cost_micro(const struct rate *r, uint32_t nodes, uint32_t cpu_milli,
+			 uint32_t accels, uint32_t accel_milli, int64_t run_ms)
+{
+	return nearest(cost_units(r, nodes, cpu_milli, accels, accel_milli, run_ms), COST_UNIT);
+}
+
+bool meter_over(const struct rate *r, uint32_t nodes, uint32_t cpu_milli, uint32_t accels,
+		uint32_t accel_milli, int64_t run_ms, int64_t max_micro)
+{
+	return cost_units(r, nodes, cpu_milli, accels, accel_milli, run_ms) > max_micro * COST_UNIT;
 }
 
 /* TDP of the pool's chip.  A pool of several models is charged as its first: a run does not

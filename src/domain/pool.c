@@ -16,6 +16,7 @@ struct pool *pool_free(struct pool *p)
 	for (uint32_t i = 0; i < p->nholds; i++)
 		free(p->holds[i].place.nodes);
 	free(p->holds);
+	free(p->prices);
 	free(p->nodes);
 	arena_done(&p->arena);
 	free(p);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "domain/accel.h"
 #include "domain/level.h"
+#include "domain/price.h"
 
 #include <stdint.h>
 
@@ -68,7 +69,7 @@ struct pool {
 	uint32_t nadmits;               /* 0: every tenant */
 	const char *const *admits;
 	enum pool_images images;
-	int64_t cpu_hour_micro, accel_hour_micro;        /* price of one cpu, one device, for an hour */
+	int64_t cpu_hour_micro, accel_hour_micro;        /* as declared; ask price_at() for the price */
 	uint32_t pue_milli;             /* total power / IT power, 1250 = 1.25 */
 	uint32_t carbon_g_kwh[24];      /* by hour of the day, UTC */
 	uint32_t green_milli;           /* share of renewable power, for reports */
@@ -92,12 +93,20 @@ struct pool {
 	int64_t seen_ms;                /* when the engine was last heard of */
 	uint32_t nholds, holds_cap;
 	struct pool_hold *holds;        /* ascending end_p50_ms */
+	uint32_t nprices;
+	struct price *prices;           /* set for this pool; mem_grow()n, owned by the pool */
 };
 
 /* Decode one pool declaration.  *ret is owned by the caller (pool_free). */
 int pool_decode(const json_t *json, const char *path, const struct json_lines *lines,
 		const struct catalogue *c, struct pool **ret, struct err *err);
 struct pool *pool_free(struct pool *p);
+
+/* Who is owed for what runs on it: its owner, else itself. */
+static inline const char *pool_payee(const struct pool *p)
+{
+	return p->owner && p->owner[0] ? p->owner : p->name;
+}
 
 bool pool_admits(const struct pool *p, const char *tenant);
 

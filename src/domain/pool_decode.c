@@ -27,7 +27,6 @@
 enum {
 	GROUPS_MAX = 256,
 	TITLE_MAX = 128,
-	PRICE_HOUR_MAX = 1000000,       /* yuan: a whole supercomputer costs less */
 	CPUS_MAX_MILLI = 4096000,       /* of one node; the largest servers have 1,920 threads */
 	NODE_MEMORY_MAX_MB = 64 << 20,
 
@@ -77,20 +76,6 @@ static void decode_admits(struct dec *d, struct pool *p)
 		dec_fail(d, "admits", "must name a tenant; leave it out to admit everyone");
 }
 
-static void decode_yuan(struct dec *d, const char *key, int64_t *ret_micro)
-{
-	const char *s = NULL;
-	int64_t micro;
-
-	dec_str(d, key, DEC_OPT, 1, 32, &s);
-	if (!s)
-		return;
-	if (text_yuan_parse(s, &micro) || micro > PRICE_HOUR_MAX * 1000000LL)
-		dec_fail(d, key, "must be yuan for an hour as decimal text such as \"0.12\"");
-	else
-		*ret_micro = micro;
-}
-
 static void decode_price(struct dec *d, struct pool *p)
 {
 	const json_t *obj = dec_object(d, "price", DEC_OPT);
@@ -99,8 +84,8 @@ static void decode_price(struct dec *d, struct pool *p)
 	if (!obj)
 		return;
 	wire_begin(&c, d, obj, dec_path(d, "price"));
-	decode_yuan(&c, "cpu_hour", &p->cpu_hour_micro);
-	decode_yuan(&c, "accelerator_hour", &p->accel_hour_micro);
+	dec_price(&c, "cpu_hour", &p->cpu_hour_micro);
+	dec_price(&c, "accelerator_hour", &p->accel_hour_micro);
 	wire_end(&c, d);
 }
 

@@ -16,7 +16,7 @@ static void put_yuan(json_t *obj, const char *key, int64_t micro)
 	wire_put_str(obj, key, text_yuan(micro, text));
 }
 
-static json_t *price_json(const struct pool *p)
+static json_t *declared_price(const struct pool *p)
 {
 	json_t *obj = json_object();
 
@@ -151,7 +151,7 @@ json_t *pool_json(const struct pool *p, const struct catalogue *c)
 	char text[32];
 
 	put_who(obj, p);
-	wire_put(obj, "price", price_json(p));
+	wire_put(obj, "price", declared_price(p));
 	wire_put(obj, "pue", wire_milli(p->pue_milli));
 	wire_put(obj, "carbon_g_kwh", carbon_json(p));
 	wire_put(obj, "green_share", wire_milli(p->green_milli));

@@ -4,6 +4,7 @@
  *	CHOOSE   {"attempt":1,"pool":"hub","wait_p50_s":3,…,"place":[[0,3],[1,3]],"why":{…}}
  *	         place: [node, bits of its devices] of each node of the gang
  *	END      {"event":"done","end":"exit","phase":"command","exit_code":0,…}
+ *	         both with "money" (money.h) where the run costs something
  *	others   {} with "reason", "text" and "why" where there are any
  */
 
@@ -39,6 +40,11 @@ static const struct kind {
 	[RECORD_CLEARANCE] = { "clearance", true, AUDIT_YES },
 	[RECORD_DECLARE]   = { "declare", true, AUDIT_YES },
 	[RECORD_RECALL]    = { "recall", false, AUDIT_YES },
+	[RECORD_PRICE]     = { "price", true, AUDIT_YES },
+	[RECORD_VOUCHER]   = { "voucher", true, AUDIT_YES },
+	[RECORD_BUDGET]    = { "budget", true, AUDIT_YES },
+	[RECORD_REFUND]    = { "refund", true, AUDIT_YES },
+	[RECORD_CHECKPOINT] = { "checkpoint", true, AUDIT_NO },      /* a sum of the others */
 };
 
 /* Events that an END may carry, and the words for them. */
@@ -70,6 +76,13 @@ enum audit record_audit(enum record_kind k)
 static bool has_document(enum record_kind k)
 {
 	return is_kind(k) && kinds[k].doc;
+}
+
+bool record_lasts(const struct record *r)
+{
+	return (r->kind == RECORD_END && r->money) || r->kind == RECORD_BUDGET ||
+	       r->kind == RECORD_REFUND ||
+	       (r->kind == RECORD_VOUCHER && !json_object_get(r->doc, "withdrawn"));
 }
 
 /* Writing. */
@@ -166,6 +179,10 @@ int record_encode(const struct record *r, struct buf *out)
 		put_end(out, r);
 	if (r->kind == RECORD_LOST)
 		put_int(out, "retry_ms", r->retry_ms);
+	if (r->money) {
+		buf_str(out, ",\"money\":");
+		money_put(out, r->money);
+	}
 	put_str(out, "reason", r->reason);
 	put_str(out, "text", r->text);
 	if (r->why) {
@@ -241,6 +258,14 @@ static void decode_end(struct dec *d, struct record *r)
 	r->exit_code = (int)exit_code;
 }
 
+static const struct money *decode_money(struct dec *d)
+{
+	struct money *m = arena_alloc(d->arena, sizeof(*m));
+
+	dec_money(d, "money", m);
+	return m;
+}
+
 static int decode_body(const json_t *doc, struct record *r, struct err *err)
 {
 	const json_t *why;
@@ -253,6 +278,8 @@ static int decode_body(const json_t *doc, struct record *r, struct err *err)
 		decode_end(&d, r);
 	if (r->kind == RECORD_LOST)
 		dec_i64(&d, "retry_ms", DEC_OPT, 0, INT64_MAX, &r->retry_ms);
+	if ((r->kind == RECORD_CHOOSE || r->kind == RECORD_END) && dec_has(&d, "money"))
+		r->money = decode_money(&d);
 	dec_str(&d, "reason", DEC_OPT, 0, SIZE_MAX, &r->reason);
 	dec_str(&d, "text", DEC_OPT, 0, SIZE_MAX, &r->text);
 	why = dec_object(&d, "why", DEC_OPT);

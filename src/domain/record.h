@@ -8,6 +8,7 @@
 #define DOMAIN_RECORD_H
 
 #include "base/buf.h"
+#include "domain/money.h"
 #include "domain/task.h"
 
 enum record_kind {
@@ -18,6 +19,13 @@ enum record_kind {
 	RECORD_TOKEN = 2,       /* made or revoked */
 	RECORD_POOL = 3,        /* drained or resumed */
 	RECORD_DATASET = 4,     /* put or removed */
+
+	/* of the node: money.  The task rows CHOOSE and END carry what a run costs */
+	RECORD_PRICE = 40,      /* a price was set */
+	RECORD_VOUCHER = 41,    /* issued, or {"withdrawn": id} */
+	RECORD_BUDGET = 42,     /* a tenant's budget: money in or out, limited or not */
+	RECORD_REFUND = 43,     /* of a run's charge */
+	RECORD_CHECKPOINT = 44, /* a part of the ledger as it stands: see ledger_part() */
 
 	/* of a task */
 	RECORD_SUBMIT = 10,     /* opens a submission */
@@ -64,6 +72,8 @@ struct record {
 	int64_t wait_p50_s, run_p50_s, run_p90_s;
 	struct placement place; /* nodes owned by the maker, or in `arena` */
 
+	const struct money *money;      /* CHOOSE: reserved; END: charged; NULL: it costs nothing */
+
 	/* END */
 	int exit_code;
 	enum run_end end;
@@ -76,6 +86,9 @@ struct record {
 };
 
 const char *record_kind_name(enum record_kind k);       /* "submit" …: event names of the API */
+
+/* Money for good: such a row outlives its submission (store_row.lasts). */
+bool record_lasts(const struct record *r);
 
 /* Append the body to `out`. */
 int record_encode(const struct record *r, struct buf *out);

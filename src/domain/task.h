@@ -206,10 +206,17 @@ char *task_id_text(uint64_t sub, const struct task_spec *s, uint32_t index,
 int array_parse(const char *s, struct arena *a, const uint32_t **ret, uint32_t *ret_n,
 		uint32_t *ret_limit, struct err *err);
 
-/* What a run cost and burned, from measured time, at the pool's prices.  Formulas and
- * their sources stand above the functions in meter.c; shared by forecasts and bills. */
-int64_t meter_cost_micro(const struct pool *p, uint32_t nodes, uint32_t cpu_milli,
+/* What a run cost and burned.  Formulas and their sources stand above the functions in
+ * meter.c; shared by forecasts and bills.
+ *
+ * What is billed: the share that was reserved for the run on each node (cpus, and share of
+ * each device), used or not, for the wall time that its engine measured (usage.run_ms, inputs
+ * and outputs included), at the rate of price_at() when the pool was chosen. */
+int64_t meter_cost_micro(const struct rate *r, uint32_t nodes, uint32_t cpu_milli,
 			 uint32_t accels, uint32_t accel_milli, int64_t run_ms);
+/* Would it be more than max_micro?  Quicker than the cost, and never wrong by rounding down. */
+bool meter_over(const struct rate *r, uint32_t nodes, uint32_t cpu_milli, uint32_t accels,
+		uint32_t accel_milli, int64_t run_ms, int64_t max_micro);
 int64_t meter_energy_j(const struct pool *p, const struct catalogue *c, uint32_t nodes,
 			uint32_t cpu_milli, uint32_t accels, uint32_t accel_milli, int64_t run_ms);
 int64_t meter_carbon_mg(const struct pool *p, int64_t energy_j, int64_t start_ms, int64_t run_ms);

@@ -4,6 +4,7 @@
 
 #include "domain/task.h"
 
+#include "base/clock.h"
 #include "base/region.h"
 #include "base/text.h"
 
@@ -212,6 +213,15 @@ void wire_str(struct dec *d, const char *key, enum dec_need need, size_t max, wi
 		*ret = s;
 }
 
+void wire_time(struct dec *d, const char *key, enum dec_need need, int64_t *ret_ms)
+{
+	const char *s = NULL;
+
+	dec_str(d, key, need, 1, 64, &s);
+	if (s && clock_parse(s, ret_ms))
+		dec_fail(d, key, "must be a time such as 2026-12-01T00:00:00+08:00");
+}
+
 void wire_begin(struct dec *child, struct dec *d, const json_t *obj, const char *path)
 {
 	dec_begin(child, obj, path, d->lines, d->arena, d->err);
@@ -262,4 +272,12 @@ char *wire_dump(struct arena *a, const json_t *v)
 	if (!n || json_dumpb(v, out, n, flags) != n)
 		abort();
 	return out;
+}
+
+void wire_put_time(json_t *obj, const char *key, int64_t ms)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (ms)
+		wire_put_str(obj, key, clock_format(ms, text));
 }

@@ -22,6 +22,9 @@ const char *wire_env_key(const char *s);
 void wire_str(struct dec *d, const char *key, enum dec_need need, size_t max, wire_rule_fn rule,
 	      const char **ret);
 
+/* RFC 3339 text into milliseconds. */
+void wire_time(struct dec *d, const char *key, enum dec_need need, int64_t *ret_ms);
+
 /* Start on a child object of `d`, and end it: its failure becomes that of `d`. */
 void wire_begin(struct dec *child, struct dec *d, const json_t *obj, const char *path);
 void wire_end(struct dec *child, struct dec *d);
@@ -36,6 +39,7 @@ void wire_append(json_t *list, json_t *v);
 void wire_put(json_t *obj, const char *key, json_t *v);
 void wire_put_str(json_t *obj, const char *key, const char *s);
 void wire_put_int(json_t *obj, const char *key, int64_t v);
+void wire_put_time(json_t *obj, const char *key, int64_t ms);   /* RFC 3339; 0 is left out */
 
 /* Compact text of a value, in the arena. */
 char *wire_dump(struct arena *a, const json_t *v);

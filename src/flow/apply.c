@@ -177,6 +177,7 @@ static int apply_task(struct flow *f, const struct record *r, struct err *err)
 	if (e)
 		return e;
 	follow_hold(f, t, before, r);
+	ledger_follow(f, t, r);
 	learn(f, t, r);
 	f->counts.lost += r->kind == RECORD_LOST;
 	f->counts.retries += r->kind == RECORD_END && r->event == TASK_EV_RETRY;
@@ -200,6 +201,9 @@ int flow_apply(struct flow *f, const struct record *r, struct err *err)
 		return label_apply(f, r, err);
 	case RECORD_SUBMIT:
 		return apply_submit(f, r, err);
+	case RECORD_PRICE: case RECORD_VOUCHER: case RECORD_BUDGET: case RECORD_REFUND:
+	case RECORD_CHECKPOINT:
+		return ledger_apply(f, r, err);
 	default:
 		return apply_task(f, r, err);
 	}

@@ -28,12 +28,21 @@ static void hold_for_watchers(struct flow *f, const struct store_row *row)
 	f->held_end = &h->next;
 }
 
+/* The last part of a checkpoint: with it the others count. */
+static bool completes(const struct record *r)
+{
+	return r->kind == RECORD_CHECKPOINT &&
+	       json_integer_value(json_object_get(r->doc, "part")) + 1 ==
+	       json_integer_value(json_object_get(r->doc, "parts"));
+}
+
 static void append(struct flow *f, const struct record *r, const char *body, size_t n)
 {
 	const struct sub *s = sub_find(f, r->sub);
 	struct store_row row = {
 		.at_ms = r->at_ms, .subject = r->sub, .task = r->task, .kind = r->kind,
 		.opens = r->kind == RECORD_SUBMIT, .closes = s && !s->left,
+		.lasts = record_lasts(r), .checkpoint = completes(r),
 		.body = body, .body_len = n,
 	};
 

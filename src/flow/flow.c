@@ -37,7 +37,9 @@ static int replay_row(void *arg, const struct store_row *row)
 	int e = record_decode(row->kind, row->at_ms, row->subject, row->task, row->body,
 			      row->body_len, &r, &err);
 
-	if (!e)
+	if (!e && row->alone)
+		ledger_follow_alone(f, &r);
+	else if (!e)
 		e = flow_apply(f, &r, &err);
 	if (e)
 		log_error("flow", "journal row %llu: %s", (unsigned long long)row->seq, err.text);
@@ -150,6 +152,7 @@ static void tick(void *arg)
 	label_tick(f, now);
 	table_forget(f);
 	prune(f, now);
+	ledger_tick(f);
 	if (queue_top(f))
 		schedule_want(f);
 }
@@ -161,6 +164,7 @@ static void init(struct flow *f, const struct flow_config *c)
 	f->next_no = 1;
 	f->held_end = &f->held;
 	f->history = history_new();
+	ledger_open(f);
 	f->engines = mem_array(c->npools, sizeof(*f->engines));
 	f->lanes = mem_array(c->npools, sizeof(*f->lanes));
 	arena_init(&f->pass_arena);
@@ -237,6 +241,7 @@ struct flow *flow_free(struct flow *f)
 	commit_done(f);
 	world_done(f);
 	label_done(f);
+	ledger_done(f);
 	for (uint32_t i = 0; i < f->c.npools; i++)
 		pool_free(f->c.pools[i]);
 	free(f->c.pools);

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "domain/dataset.h"
+#include "domain/ledger.h"
 #include "domain/pool.h"
 #include "domain/record.h"
 #include "domain/task.h"
@@ -184,6 +185,42 @@ struct flow_counts {
 	uint64_t durable_seq, appended_seq;
 };
 void flow_counts(const struct flow *f, struct flow_counts *ret);
+
+/* ---- money (doc/ledger.md) ---- */
+
+const struct ledger *flow_ledger(const struct flow *f);
+
+/* price.h has the document; ids are 1 … flow_nprices(). */
+int flow_price_set(struct flow *f, const json_t *doc, const struct token *who,
+		   const struct price **ret, struct err *err);
+uint32_t flow_nprices(const struct flow *f);
+const struct price *flow_price(const struct flow *f, uint32_t id);      /* until the next is set */
+
+/* voucher.h has the document; ids are 1 … flow_nvouchers(). */
+int flow_voucher_issue(struct flow *f, const json_t *doc, const struct token *who,
+		       const struct voucher **ret, struct err *err);
+int flow_voucher_withdraw(struct flow *f, uint32_t id, const char *reason, const struct token *who,
+			  struct err *err);
+uint32_t flow_nvouchers(const struct flow *f);
+const struct voucher *flow_voucher(const struct flow *f, uint32_t id);
+
+/* A budget is money put in before: what runs reserve and cost is taken from it, and nothing
+ * starts that it could not bear.  A tenant who never got one pays afterwards: its account goes
+ * below zero. */
+struct budget {
+	bool limited;
+	int64_t available_micro;        /* reservations taken off; < 0: owed */
+	int64_t held_micro;             /* reserved for runs alive */
+};
+void flow_budget(const struct flow *f, const char *tenant, struct budget *ret);
+/* {"tenant","add_micro","limited","reason"}; add_micro < 0 takes back what is not used. */
+int flow_budget_change(struct flow *f, const json_t *doc, const struct token *who, struct err *err);
+
+/* Give back `micro` (0: all that is left) of a run's charge, which the caller read from its END;
+ * *ret is what came back to whom, with strings of `charge`. */
+int flow_refund(struct flow *f, uint64_t sub, uint64_t task, const struct money *charge,
+		int64_t micro, const char *reason, const struct token *who, struct money *ret,
+		struct err *err);
 
 /* ---- durability and watching ---- */
 

@@ -91,21 +91,21 @@ static enum task_event end_event(const struct task *t, const struct engine_event
 	return t->failures < tries ? TASK_EV_RETRY : TASK_EV_FAIL;
 }
 
-/* What it cost, from the measured time and what it held. */
-static void meter(const struct flow *f, const struct task *t, struct record *r)
+/* What it cost and burned, from the measured time and what it held. */
+static void meter(const struct flow *f, const struct task *t, struct record *r, struct money *paid)
 {
 	const struct pool *p = f->c.pools[t->pool];
 	const struct placement *place = NULL;
 	uint32_t accels = 0;
 
+	r->cost_micro = ledger_bill(f, t, r->usage.run_ms, paid);
+	r->money = r->cost_micro ? paid : NULL;
 	for (uint32_t i = 0; i < p->nholds; i++)
 		if (p->holds[i].task == t->no)
 			place = &p->holds[i].place;
 	if (!place || !place->n)
 		return;
 	accels = (uint32_t)__builtin_popcount(place->nodes[0].accels);
-	r->cost_micro = meter_cost_micro(p, place->n, place->cpu_milli, accels, place->accel_milli,
-					 r->usage.run_ms);
 	r->energy_j = meter_energy_j(p, f->c.catalogue, place->n, place->cpu_milli, accels,
 				     place->accel_milli, r->usage.run_ms);
 	r->carbon_mg = meter_carbon_mg(p, r->energy_j, r->at_ms - r->usage.run_ms, r->usage.run_ms);
@@ -119,6 +119,7 @@ static void run_ended(struct flow *f, struct task *t, const struct engine_event 
 		.phase = ev->phase, .usage = ev->usage, .text = ev->text,
 		.reason = end_reason(ev),
 	};
+	struct money paid;
 
 	if (r.event == TASK_EV_CANCELLED)
 		r.reason = "cancelled";
@@ -126,7 +127,7 @@ static void run_ended(struct flow *f, struct task *t, const struct engine_event 
 		r.reason = "recalled";
 	else if (r.event == TASK_EV_RETRY)
 		r.retry_ms = r.at_ms + backoff_ms(t->failures);
-	meter(f, t, &r);
+	meter(f, t, &r, &paid);
 	flow_commit(f, &r);
 	over(f, t);
 }

@@ -76,7 +76,8 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 {
 	struct label l = { LEVEL_NONE, NULL };
 
-	*ret = (struct ask){ .spec = s, .seed = rng_mix(f->c.seed, no) };
+	*ret = (struct ask){ .spec = s, .seed = rng_mix(f->c.seed, no),
+			     .purse = ledger_purse(f, s->tenant, clock_now_ms()) };
 	for (uint32_t i = 0; i < s->ninputs; i++) {
 		const struct task_input *in = &s->inputs[i];
 		const struct dataset *d = input_labelled(f, in);
@@ -97,13 +98,14 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 }
 
 static void choose(struct flow *f, struct task *t, const struct decision *d,
-		   const struct snapshot *s, const struct ask *a)
+		   const struct snapshot *s, const struct ask *a, const struct money *m)
 {
 	const struct candidate *c = NULL;
 	struct buf why;
 	struct record r = {
 		.kind = RECORD_CHOOSE, .sub = t->sub, .task = t->no, .at_ms = s->now_ms,
 		.attempt = t->attempt + 1, .pool = f->c.pools[d->best]->name, .place = d->place,
+		.money = money_total(m) ? m : NULL,
 	};
 
 	for (uint32_t i = 0; i < d->n; i++) {
@@ -190,11 +192,27 @@ static void charge(struct flow *f, const struct snapshot *s, const struct ask *a
 		l->ahead_cpu_ms = INT64_MAX;
 }
 
+/* The devices that were found may cost more than those that were forecast, where a pool has
+ * several models: then the tenant may not have the money after all, and the task waits. */
+static void check_money(struct flow *f, const struct snapshot *s, const struct task *t,
+			const struct ask *a, struct decision *d, struct money *m)
+{
+	if (d->outcome != OUTCOME_CHOSEN || !ledger_book(f, t, s, a, d, m))
+		return;
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->cand[i].pool == d->best)
+			d->cand[i].reasons |= REASON_BIT(REASON_BUDGET);
+	d->outcome = OUTCOME_WAIT;
+	d->best = UINT32_MAX;
+}
+
+/* *m is what is to be reserved when the outcome is CHOSEN. */
 static void decide(struct flow *f, const struct snapshot *s, struct task *t, struct arena *arena,
-		   struct ask *a, struct decision *d)
+		   struct ask *a, struct decision *d, struct money *m)
 {
 	schedule_ask(f, t->spec, t->no, a);
 	select_decide(s, a, arena, d);
+	check_money(f, s, t, a, d, m);
 	f->counts.decisions++;
 }
 
@@ -207,15 +225,16 @@ static unsigned overflow(struct flow *f, const struct snapshot *s, struct bucket
 	while (b->n > 1 && lane_of(f, head) && sent < PASS_MOVED_MAX) {
 		struct lane kept = *lane_of(f, head);
 		struct decision d;
+		struct money m;
 		struct ask a;
 
 		charge(f, s, head_ask, head, b->n - 1);
 		arena_reset(&f->tail_arena);
-		decide(f, s, b->tail, &f->tail_arena, &a, &d);
+		decide(f, s, b->tail, &f->tail_arena, &a, &d, &m);
 		*lane_of(f, head) = kept;
 		if (d.outcome != OUTCOME_CHOSEN)
 			break;
-		choose(f, b->tail, &d, s, &a);
+		choose(f, b->tail, &d, s, &a, &m);
 		sent++;
 	}
 	charge(f, s, head_ask, head, b->n);
@@ -229,18 +248,19 @@ static unsigned pass_bucket(struct flow *f, const struct snapshot *s, struct buc
 {
 	struct task *t = b->head;
 	struct decision d;
+	struct money m;
 	struct ask a;
 	bool late = t->spec->deadline_ms && s->now_ms >= t->spec->deadline_ms;
 
 	*ret_blocked = false;
-	decide(f, s, t, &f->pass_arena, &a, &d);
+	decide(f, s, t, &f->pass_arena, &a, &d, &m);
 	if (late || d.outcome == OUTCOME_REFUSED) {
 		/* It was possible when it came: a deadline or budget is out of reach now. */
 		give_up(f, b, late ? REASON_DEADLINE : decision_reason(&d), &d, s, &a);
 		return 1;
 	}
 	if (d.outcome == OUTCOME_CHOSEN) {
-		choose(f, t, &d, s, &a);
+		choose(f, t, &d, s, &a, &m);
 		return 1;
 	}
 	tell_wait(f, b, &d, s, &a);

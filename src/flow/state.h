@@ -167,6 +167,7 @@ struct flow {
 	struct buf body;                /* scratch of the encoder */
 	struct flow_counts counts;
 	int64_t pruned_ms;
+	struct books *books;            /* money: books.h */
 };
 
 /* table.c */
@@ -237,6 +238,22 @@ void run_event(void *arg, const struct pool *p, const struct engine_event *ev);
 int run_check(const struct flow *f, struct err *err);    /* may we start at all? */
 void run_resume(struct flow *f);                        /* after a restart */
 int run_id_parse(const struct flow *f, const char *run_id, uint64_t *ret_no, uint32_t *ret_attempt);
+
+/* ledger.c: money.  follow: a task was moved by `r`; alone: its task is not in memory any more. */
+void ledger_open(struct flow *f);
+void ledger_done(struct flow *f);
+int ledger_apply(struct flow *f, const struct record *r, struct err *err);      /* the node's */
+void ledger_follow(struct flow *f, const struct task *t, const struct record *r);
+void ledger_follow_alone(struct flow *f, const struct record *r);
+/* What the tenant can pay with; NULL: nothing to look at.  Valid until the next call. */
+const struct purse *ledger_purse(const struct flow *f, const char *tenant, int64_t now_ms);
+/* What the run that `d` chose would reserve; 1: the tenant cannot pay it. */
+int ledger_book(const struct flow *f, const struct task *t, const struct snapshot *s,
+		const struct ask *a, const struct decision *d, struct money *ret);
+/* What a run of so long is charged; *ret is written if that is above 0. */
+int64_t ledger_bill(const struct flow *f, const struct task *t, int64_t run_ms, struct money *ret);
+void ledger_checkpoint(struct flow *f);
+void ledger_tick(struct flow *f);
 
 /* world.c */
 char *place_of_url(const char *url);                    /* mem_alloc()ed */

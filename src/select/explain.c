@@ -214,13 +214,27 @@ static void say_deadline(const struct snapshot *s, const struct task_spec *t,
 	say(have, "%s", clock_format(sat_add(s->now_ms, sat_mul(takes_s, 1000)), b));
 }
 
-static void say_budget(const struct task_spec *t, const struct terms *m, struct words *need,
+/* The task's own budget against the forecast, or the tenant's against what has to be reserved. */
+static void say_budget(const struct ask *a, const struct terms *m, struct words *need,
 		       struct words *have)
 {
-	char a[32], b[32];
+	const struct purse *purse = a->purse;
+	int64_t left = purse && purse->available_micro > 0 ? purse->available_micro : 0;
+	char x[32], y[32];
 
-	say(need, "%s yuan", text_yuan(t->budget_micro, a));
-	say(have, "%s yuan", text_yuan(m->cost_micro, b));
+	if (a->spec->budget_micro && m->cost_micro > a->spec->budget_micro) {
+		say(need, "%s yuan", text_yuan(a->spec->budget_micro, x));
+		say(have, "%s yuan", text_yuan(m->cost_micro, y));
+		return;
+	}
+	if (!purse || !m->reserve_micro) {
+		say(need, "more than any run may cost");
+		say(have, "at most %s yuan", text_yuan(MONEY_RUN_MAX, y));
+		return;
+	}
+	say(need, "%s yuan to be reserved", text_yuan(m->reserve_micro, x));
+	say(have, "%s yuan left of the budget of %s", text_yuan(left, y),
+	    text_or(a->spec->tenant, "the tenant"));
 }
 
 static void say_behind(const struct snapshot *s, const struct task_spec *t,
@@ -317,7 +331,7 @@ static void say_both(struct explain *x, uint32_t i, enum reason r, struct words 
 		say_deadline(s, t, m, need, have);
 		break;
 	case REASON_BUDGET:
-		say_budget(t, m, need, have);
+		say_budget(x->pass.a, m, need, have);
 		break;
 	case REASON_BEHIND:
 		say_behind(s, t, s->lanes ? &s->lanes[i] : NULL, need, have);

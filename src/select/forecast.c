@@ -84,27 +84,68 @@ static void run_of(struct pass *x, const struct pool *p, struct run_forecast *re
 }
 
 /* Devices per node that would be paid for: those of the first node that could serve. */
-static uint32_t devices_of(struct pass *x, const struct pool *p)
+static uint32_t devices_of(struct pass *x, const struct pool *p, uint16_t *ret_model)
 {
+	*ret_model = ACCEL_NONE;
 	if (!x->want.share_milli)
 		return 0;
 	for (uint32_t i = 0; i < p->nnodes; i++)
-		if (want_fits_empty(&x->want, &p->nodes[i]))
-			return want_devices(&x->want, p->nodes[i].model);
+		if (want_fits_empty(&x->want, &p->nodes[i])) {
+			*ret_model = p->nodes[i].model;
+			return want_devices(&x->want, *ret_model);
+		}
 	return 0;
 }
 
-static void meter(struct pass *x, const struct pool *p, struct terms *t)
+void tariff_of(const struct snapshot *s, const struct pool *p, uint16_t model, struct tariff *ret)
+{
+	const struct accel_model *m = s->catalogue && model < s->catalogue->n ?
+		&s->catalogue->models[model] : NULL;
+
+	ret->chip = m ? m->name : "cpu";
+	ret->domestic = m && m->domestic;
+	price_at(p, ret->chip, s->now_ms, &ret->rate);
+}
+
+/* The tenant's part of the most it can cost, which will be reserved, is more than it has left; or
+ * it is beyond what any run may cost. */
+static bool unfunded(const struct pass *x, const struct pool *p, const struct tariff *f,
+		     uint32_t accels, struct terms *t)
+{
+	const struct purse *purse = x->a->purse;
+	const struct want *w = &x->want;
+	int64_t most_ms = (int64_t)x->a->spec->walltime_s * 1000;
+	struct money m;
+
+	t->reserve_micro = 0;
+	if (meter_over(&f->rate, w->nodes, w->cpu_milli, accels, w->share_milli, most_ms,
+		       MONEY_RUN_MAX))
+		return true;
+	if (!purse || !purse->limited)
+		return false;
+	money_split(purse, p, f->domestic, x->a->spec->kind, x->s->now_ms,
+		    meter_cost_micro(&f->rate, w->nodes, w->cpu_milli, accels, w->share_milli,
+				     most_ms), &m);
+	t->reserve_micro = m.own_micro;
+	return m.own_micro && m.own_micro > purse->available_micro;
+}
+
+/* True: the tenant cannot pay for it. */
+static bool meter(struct pass *x, const struct pool *p, struct terms *t)
 {
 	const struct want *w = &x->want;
 	int64_t run_ms = sat_mul(t->run_p50_s, 1000);
 	int64_t start_ms = sat_add(x->s->now_ms, sat_mul(t->wait_p50_s, 1000));
-	uint32_t accels = devices_of(x, p);
+	uint16_t model;
+	uint32_t accels = devices_of(x, p, &model);
+	struct tariff f;
 
-	t->cost_micro = meter_cost_micro(p, w->nodes, w->cpu_milli, accels, w->share_milli, run_ms);
+	tariff_of(x->s, p, model, &f);
+	t->cost_micro = meter_cost_micro(&f.rate, w->nodes, w->cpu_milli, accels, w->share_milli, run_ms);
 	t->energy_j = meter_energy_j(p, x->s->catalogue, w->nodes, w->cpu_milli, accels,
 				     w->share_milli, run_ms);
 	t->carbon_mg = meter_carbon_mg(p, t->energy_j, start_ms, run_ms);
+	return unfunded(x, p, &f, accels, t);
 }
 
 static bool too_late(const struct snapshot *s, const struct ask *a, int64_t takes_s)
@@ -127,6 +168,7 @@ uint32_t forecast_pass(struct pass *x, const struct pool *p, const struct lane *
 		       struct terms *t)
 {
 	uint32_t why;
+	bool poor;
 
 	t->transfer_s = transfer_s(x->a, p);
 	run_of(x, p, &t->run);
@@ -135,10 +177,10 @@ uint32_t forecast_pass(struct pass *x, const struct pool *p, const struct lane *
 	why = wait_pass(x, p, l, t);
 	t->wait_p50_s = t->wait_p50_s < FOREVER_S ? t->wait_p50_s : FOREVER_S;
 	t->wait_p90_s = t->wait_p90_s < FOREVER_S ? t->wait_p90_s : FOREVER_S;
-	meter(x, p, t);
+	poor = meter(x, p, t);
 	if (too_late(x->s, x->a, t->transfer_s + t->wait_p50_s + t->run_p50_s))
 		why |= REASON_BIT(REASON_DEADLINE);
-	if (too_dear(x->a, t))
+	if (poor || too_dear(x->a, t))
 		why |= REASON_BIT(REASON_BUDGET);
 	t->score_micro = score_terms(&x->a->spec->prefer, t);
 	return why;

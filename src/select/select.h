@@ -9,6 +9,7 @@
 #define SELECT_SELECT_H
 
 #include "base/buf.h"
+#include "domain/money.h"
 #include "domain/pool.h"
 #include "domain/task.h"
 #include "select/history.h"
@@ -61,6 +62,7 @@ struct ask {
 	uint64_t data_mb[8];            /* to be moved, per place … */
 	const char *data_from[8];       /* … region, NULL: unknown */
 	uint32_t ndata;
+	const struct purse *purse;      /* what the tenant can pay with; NULL: it pays later, alone */
 	bool over_quota;
 	uint64_t seed;
 };
@@ -68,6 +70,7 @@ struct ask {
 struct terms {
 	int64_t transfer_s, wait_p50_s, wait_p90_s, run_p50_s, run_p90_s;
 	int64_t cost_micro, energy_j, carbon_mg;
+	int64_t reserve_micro;          /* of a tenant with a budget: its part for the whole walltime */
 	int64_t score_micro;
 	struct run_forecast run;        /* basis of run_* */
 };
@@ -100,6 +103,15 @@ struct decision {
 /* `arena` holds what the decision points to. */
 void select_decide(const struct snapshot *s, const struct ask *a, struct arena *arena,
 		   struct decision *ret);
+
+/* What a run would be charged by: chip and rate in force now.  `model`: of the node, if the
+ * run takes devices of it, else ACCEL_NONE. */
+struct tariff {
+	struct rate rate;
+	const char *chip;               /* "cpu" when it takes none */
+	bool domestic;                  /* the chip; never of a cpu */
+};
+void tariff_of(const struct snapshot *s, const struct pool *p, uint16_t model, struct tariff *ret);
 
 /* The most telling reason of a decision to wait or to refuse; REASON_COUNT when CHOSEN. */
 enum reason decision_reason(const struct decision *d);

@@ -17,14 +17,23 @@ static struct pool site(void)
 	return p;
 }
 
+static int64_t cost(const struct pool *p, uint32_t nodes, uint32_t cpu_milli, uint32_t accels,
+		    uint32_t accel_milli, int64_t run_ms)
+{
+	struct rate r;
+
+	price_at(p, NULL, 0, &r);
+	return meter_cost_micro(&r, nodes, cpu_milli, accels, accel_milli, run_ms);
+}
+
 static void an_hour_costs_what_the_price_list_says(void **state)
 {
 	struct pool p = site();
 
-	assert_int_equal(meter_cost_micro(&p, 1, 1000, 0, 0, HOUR), 120000);
-	assert_int_equal(meter_cost_micro(&p, 2, 1500, 0, 0, HOUR), 360000);
-	assert_int_equal(meter_cost_micro(&p, 1, 0, 8, 1000, HOUR), 64000000);
-	assert_int_equal(meter_cost_micro(&p, 1, 1000, 1, 500, HOUR / 2), 60000 + 2000000);
+	assert_int_equal(cost(&p, 1, 1000, 0, 0, HOUR), 120000);
+	assert_int_equal(cost(&p, 2, 1500, 0, 0, HOUR), 360000);
+	assert_int_equal(cost(&p, 1, 0, 8, 1000, HOUR), 64000000);
+	assert_int_equal(cost(&p, 1, 1000, 1, 500, HOUR / 2), 60000 + 2000000);
 }
 
 static void a_millisecond_is_billed_and_rounded_to_the_nearest(void **state)
@@ -32,10 +41,10 @@ static void a_millisecond_is_billed_and_rounded_to_the_nearest(void **state)
 	struct pool p = site();
 
 	p.cpu_hour_micro = HOUR;        /* one micro-yuan for a millisecond */
-	assert_int_equal(meter_cost_micro(&p, 1, 1000, 0, 0, 1), 1);
-	assert_int_equal(meter_cost_micro(&p, 1, 500, 0, 0, 1), 1);
-	assert_int_equal(meter_cost_micro(&p, 1, 499, 0, 0, 1), 0);
-	assert_int_equal(meter_cost_micro(&p, 1, 1499, 0, 0, 1), 1);
+	assert_int_equal(cost(&p, 1, 1000, 0, 0, 1), 1);
+	assert_int_equal(cost(&p, 1, 500, 0, 0, 1), 1);
+	assert_int_equal(cost(&p, 1, 499, 0, 0, 1), 0);
+	assert_int_equal(cost(&p, 1, 1499, 0, 0, 1), 1);
 }
 
 static void no_time_and_no_price_cost_nothing(void **state)
@@ -44,14 +53,14 @@ static void no_time_and_no_price_cost_nothing(void **state)
 	struct catalogue c;
 
 	chips(&c);
-	assert_int_equal(meter_cost_micro(&p, 1, 1000, 8, 1000, 0), 0);
-	assert_int_equal(meter_cost_micro(&p, 1, 1000, 8, 1000, -5), 0);
+	assert_int_equal(cost(&p, 1, 1000, 8, 1000, 0), 0);
+	assert_int_equal(cost(&p, 1, 1000, 8, 1000, -5), 0);
 	assert_int_equal(meter_energy_j(&p, &c, 1, 1000, 8, 1000, -5), 0);
 	assert_int_equal(meter_carbon_mg(&p, 100, 0, 0), 0);
 	assert_int_equal(meter_carbon_mg(&p, 0, 0, 100), 0);
 	assert_int_equal(meter_carbon_mg(&p, -1, 0, -1), 0);
 	p.cpu_hour_micro = 0;
-	assert_int_equal(meter_cost_micro(&p, 1, 1000, 0, 0, HOUR), 0);
+	assert_int_equal(cost(&p, 1, 1000, 0, 0, HOUR), 0);
 	catalogue_done(&c);
 }
 
@@ -127,7 +136,7 @@ static void the_largest_figures_do_not_overflow(void **state)
 	p.pue_milli = 5000;
 	for (unsigned h = 0; h < 24; h++)
 		p.carbon_g_kwh[h] = 2000;
-	assert_true(meter_cost_micro(&p, PLACE_NODES_MAX, 4096000, 16, 1000, INT64_MAX) ==
+	assert_true(cost(&p, PLACE_NODES_MAX, 4096000, 16, 1000, INT64_MAX) ==
 		    INT64_MAX);
 	assert_true(meter_energy_j(&p, &c, PLACE_NODES_MAX, 4096000, 16, 1000, INT64_MAX) > 0);
 	assert_true(meter_carbon_mg(&p, INT64_MAX, INT64_MIN, INT64_MAX) > 0);
