@@ -54,12 +54,14 @@ void bill_add(const struct bill *b, const struct trace_task *t, uint32_t node, i
 	struct pool site = b->site;
 	uint16_t model = b->trace->nodes[node].model;
 	uint32_t cpu = t->ask.cpu_milli, share = t->ask.share_milli;
+	struct rate rate;
 	int64_t joule;
 
 	site.chip = model < NODE_KINDS_MAX ? b->trace->models[model] : NULL;
+	price_at(&site, t->devices ? site.chip : NULL, start_ms, &rate);
 	joule = meter_energy_j(&site, &b->power, 1, cpu, t->devices, share, run_ms);
 	sum->cost_micro = add(sum->cost_micro,
-			      meter_cost_micro(&site, 1, cpu, t->devices, share, run_ms));
+			      meter_cost_micro(&rate, 1, cpu, t->devices, share, run_ms));
 	sum->energy_j = add(sum->energy_j, joule);
 	sum->carbon_mg = add(sum->carbon_mg, meter_carbon_mg(&site, joule, start_ms, run_ms));
 }
