@@ -134,6 +134,7 @@ static void dec_files(struct dec *d, const json_t *json, struct config *c)
 
 static int add_pool(struct dec *d, const json_t *json, size_t i, struct config *c)
 {
+	const struct engine_ops *ops;
 	struct pool *p = NULL;
 	const char *path = dec_path_at(d, "pools", i);
 	int r = pool_decode(json, path, d->lines, &c->catalogue, &p, d->err);
@@ -148,11 +149,18 @@ static int add_pool(struct dec *d, const json_t *json, size_t i, struct config *
 			d->err->line = json_line(d->lines, json);
 			return r;
 		}
-	if (engine_find(p->engine))
+	ops = engine_find(p->engine);
+	if (ops && ops->tells_nodes == !p->nnodes)
 		return 0;
-	r = err_field(d->err, arena_printf(d->arena, "%s.engine", path),
-		      "there is no engine \"%s\"", p->engine);
-	err_hint(d->err, "known are local and fake");
+	if (ops) {
+		r = err_field(d->err, arena_printf(d->arena, "%s.groups", path), ops->tells_nodes ?
+			      "a %s pool has the nodes that its engine tells" :
+			      "is needed: a %s pool has the nodes that are declared", p->engine);
+	} else {
+		r = err_field(d->err, arena_printf(d->arena, "%s.engine", path),
+			      "there is no engine \"%s\"", p->engine);
+		err_hint(d->err, "known are local, slurm and fake");
+	}
 	d->err->line = json_line(d->lines, json_object_get(json, "engine"));
 	return r;
 }

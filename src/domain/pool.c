@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/region.h"
+#include "domain/pool_seen.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct pool *pool_free(struct pool *p)
 	free(p->holds);
 	free(p->prices);
 	free(p->nodes);
+	free(p->others);
 	arena_done(&p->arena);
 	free(p);
 	return NULL;
@@ -100,6 +102,8 @@ bool pool_can_hold(const struct pool *p, const struct placement *place)
 	bool fits = true;
 	uint32_t done = 0;
 
+	if (p->told)
+		return true;
 	for (; fits && done < place->n; done++) {
 		const struct place_node *at = &place->nodes[done];
 
@@ -135,7 +139,7 @@ void pool_hold(struct pool *p, uint64_t task, int64_t end_p50_ms, int64_t end_p9
 {
 	struct pool_hold *h;
 
-	for (uint32_t i = 0; i < place->n; i++) {
+	for (uint32_t i = 0; !p->told && i < place->n; i++) {
 		const struct place_node *at = &place->nodes[i];
 
 		assert(at->node < p->nnodes);
@@ -148,6 +152,9 @@ void pool_hold(struct pool *p, uint64_t task, int64_t end_p50_ms, int64_t end_p9
 	h->place.nodes = mem_array(place->n, sizeof(*place->nodes));
 	if (place->n)
 		memcpy(h->place.nodes, place->nodes, place->n * sizeof(*place->nodes));
+	p->nahead += place->ahead;
+	if (p->told)
+		pool_recount(p);
 }
 
 void pool_release(struct pool *p, uint64_t task)
@@ -159,7 +166,8 @@ void pool_release(struct pool *p, uint64_t task)
 			h = &p->holds[i];
 	if (!h)
 		return;
-	for (uint32_t i = 0; i < h->place.n; i++) {
+	p->nahead -= h->place.ahead;
+	for (uint32_t i = 0; !p->told && i < h->place.n; i++) {
 		const struct place_node *at = &h->place.nodes[i];
 
 		node_give(&p->nodes[at->node], &h->place, at->accels);
@@ -167,6 +175,8 @@ void pool_release(struct pool *p, uint64_t task)
 	free(h->place.nodes);
 	p->nholds--;
 	memmove(h, h + 1, (size_t)(p->holds + p->nholds - h) * sizeof(*h));
+	if (p->told)
+		pool_recount(p);
 }
 
 void pool_totals(const struct pool *p, struct pool_totals *ret)

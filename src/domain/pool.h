@@ -44,6 +44,8 @@ struct placement {
 	uint32_t n;
 	struct place_node *nodes;       /* owned by whoever holds the placement */
 	uint32_t cpu_milli, memory_mb, accel_milli;      /* on each node; milli of each device */
+	bool ahead;                     /* sent before there is room, to wait in the engine's own
+	                                 * queue: takes none yet, and its nodes are examples */
 };
 
 /* A run that occupies the pool. */
@@ -87,6 +89,10 @@ struct pool {
 	const char *rule_region;        /* that counts for what may not leave a region; NULL: `region` */
 	uint32_t nnodes;
 	struct node *nodes;
+	bool told;                      /* its nodes are told by its engine (pool_seen.h), and where a
+	                                 * run sits is for the engine to say */
+	struct pool_others *others;     /* told: what others use; owned */
+	uint32_t queue_max, nahead;     /* runs that may be sent ahead; how many are */
 	bool drained, down;
 	bool gave_back;                 /* down because it could not start a run; tried again soon */
 	char why[160];                  /* why drained or down, for people */
@@ -122,8 +128,12 @@ void pool_hold(struct pool *p, uint64_t task, int64_t end_p50_ms, int64_t end_p9
 	       const struct placement *place);
 void pool_release(struct pool *p, uint64_t task);
 
-/* Would pool_hold() fit?  After a restart with another declaration it may not. */
+/* Would pool_hold() fit?  After a restart with another declaration it may not.  A pool whose
+ * nodes are told takes all: what is too much shows as no room. */
 bool pool_can_hold(const struct pool *p, const struct placement *place);
+
+/* Of a told pool: the run has begun, on these nodes (n 0: not known). */
+void pool_begun(struct pool *p, uint64_t task, const uint32_t *nodes, uint32_t n);
 
 /* Totals, for tables. */
 struct pool_totals {

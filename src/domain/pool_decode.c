@@ -13,6 +13,7 @@
  *	links: [{ region: cn/50, latency_ms: 12, mbps: 1000 }]
  *	groups: [{ count: 4, cpus: 64, memory_mb: 262144,
  *		   accelerators: { model: a100-80-sxm, count: 8 } }]
+ *	                              (absent: the engine tells its nodes, as slurm does)
  *	options: { … }                the engine's own
  */
 
@@ -225,7 +226,7 @@ static void decode_group(struct dec *d, const json_t *obj, size_t i, const struc
 
 static void decode_groups(struct dec *d, const struct catalogue *cat, struct pool *p)
 {
-	const json_t *list = dec_array(d, "groups", DEC_NEED, GROUPS_MAX), *v;
+	const json_t *list = dec_array(d, "groups", DEC_OPT, GROUPS_MAX), *v;
 	size_t i;
 
 	p->chip = "cpu";

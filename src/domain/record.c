@@ -120,6 +120,8 @@ static void put_place(struct buf *b, const struct placement *p)
 	for (uint32_t i = 0; i < p->n; i++)
 		buf_printf(b, "%s[%u,%u]", i ? "," : "", p->nodes[i].node, p->nodes[i].accels);
 	buf_str(b, "]");
+	if (p->ahead)
+		buf_str(b, ",\"ahead\":true");
 }
 
 static void put_choose(struct buf *b, const struct record *r)
@@ -213,6 +215,7 @@ static void decode_place(struct dec *d, struct placement *p)
 	dec_u32(d, "cpu_milli", DEC_NEED, 0, UINT32_MAX, &p->cpu_milli);
 	dec_u32(d, "memory_mb", DEC_NEED, 0, UINT32_MAX, &p->memory_mb);
 	dec_u32(d, "accel_milli", DEC_NEED, 0, 1000, &p->accel_milli);
+	dec_bool(d, "ahead", DEC_OPT, &p->ahead);
 	list = dec_array(d, "place", DEC_NEED, PLACE_NODES_MAX);
 	if (!list)
 		return;

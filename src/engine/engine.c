@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const struct engine_ops *const engines[] = { &engine_local, &engine_fake, NULL };
+const struct engine_ops *const engines[] = { &engine_local, &engine_slurm, &engine_fake, NULL };
 
 int engine_permit(const struct run_spec *r, struct err *err)
 {

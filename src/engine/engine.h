@@ -38,6 +38,7 @@ struct run_spec {
 	const char *const *input_urls;
 	const char *const *read_roots;  /* NULL-terminated: file: inputs must lie below one of them */
 	const char *const *write_roots;
+	const char *accel;              /* catalogue name of the devices it gets, NULL: none */
 };
 
 enum engine_event_kind {
@@ -45,7 +46,11 @@ enum engine_event_kind {
 	ENGINE_EV_STARTED,
 	ENGINE_EV_ENDED,
 	ENGINE_EV_LOST,         /* it vanished: it is over, and nobody knows how */
-	ENGINE_EV_POOL,         /* news of the pool: `up` and `text` */
+	ENGINE_EV_POOL,         /* news of the pool: `up` and `text`, perhaps `nodes` */
+	ENGINE_EV_ABSENT,       /* the answer to adopt(), where that takes time: the engine has never
+	                         * started it, and never will unless asked again */
+	ENGINE_EV_RETURNED,     /* it has not begun and never will; not the task's fault: it may be
+	                         * chosen anew */
 };
 
 struct engine_event {
@@ -57,17 +62,24 @@ struct engine_event {
 	enum run_phase phase;
 	struct usage usage;
 	bool up;
+	const struct pool_seen *seen;   /* POOL: the machines as the engine sees them, or NULL */
+	uint32_t nnodes;                /* STARTED: where it runs, if the engine chose that: … */
+	const uint32_t *nodes;          /* … numbers in `seen` */
 	const char *text;               /* words for people, or NULL */
 };
 
 struct engine_host {
 	void *arg;
 	void (*event)(void *arg, const struct pool *p, const struct engine_event *ev);
+	/* Is this the id of a run of this node?  Several nodes may share a cluster, and each ends
+	 * only what it began itself.  May be NULL: none is. */
+	bool (*ours)(void *arg, const char *run_id);
 };
 
 struct engine_ops {
 	const char *name;       /* as written in the configuration file */
 	bool in_process;        /* lives as long as we do: its news is never stale */
+	bool tells_nodes;       /* the pool's nodes come from POOL events, not from its declaration */
 
 	/* Make an instance.  `options` is the pool's own section.  `dir`: a directory for its
 	 * files, below the daemon's.  May block (start-up only). */
@@ -75,15 +87,17 @@ struct engine_ops {
 		    const struct engine_host *host, struct engine **ret, struct err *err);
 
 	/* Begin a run; engine_permit() is asked before anything of it leaves this process.
-	 * 0: accepted; STARTED, then ENDED or LOST, will come (ENDED may come
-	 * without STARTED).  For a run id it already has: 0, and its events are repeated. */
+	 * 0: taken up; STARTED, then ENDED or LOST, will come (ENDED may come without STARTED), or
+	 * RETURNED instead.  For a run id it already has: 0, and its events are repeated. */
 	int (*start)(struct engine *e, const struct run_spec *spec, struct err *err);
 
-	/* Find a run after a restart.  0: known; its events are (re)posted.  ENGINE_E_GONE: the
-	 * engine has never started it, so it is safe to start it. */
+	/* Find a run after a restart.  0: known, and its events are (re)posted; or still looked for,
+	 * and ABSENT comes if it is not found.  ENGINE_E_GONE: the engine has never started it, so
+	 * it is safe to start it. */
 	int (*adopt)(struct engine *e, const char *run_id, struct err *err);
 
-	/* Ask for the end within grace_ms; ENDED (RUN_END_STOPPED) will come. */
+	/* Ask for the end within grace_ms; ENDED (RUN_END_STOPPED) will come, or whatever it came to
+	 * before. */
 	int (*stop)(struct engine *e, const char *run_id, unsigned grace_ms, struct err *err);
 
 	/* The end is in the journal: the engine may forget the run and, later, its files. */
@@ -91,7 +105,7 @@ struct engine_ops {
 
 	/* Read a log from `offset` (stream 1 stdout, 2 stderr): bytes put into `out`, at most
 	 * out->max; *ret_size is the size so far.  ENGINE_E_GONE: no such log.  Blocks for
-	 * one local read at most. */
+	 * one read of a file at most. */
 	int (*log)(struct engine *e, const char *run_id, int stream, uint64_t offset,
 		   struct buf *out, uint64_t *ret_size, struct err *err);
 
@@ -114,6 +128,7 @@ int engine_permit(const struct run_spec *r, struct err *err);
 
 extern const struct engine_ops engine_local;
 extern const struct engine_ops engine_fake;
+extern const struct engine_ops engine_slurm;
 
 /* NULL-terminated table of all of them. */
 extern const struct engine_ops *const engines[];

@@ -18,6 +18,7 @@ enum {
 	PRUNE_EVERY_MS = 10 * 60 * 1000,
 	PRUNE_MAX = 10000,
 	GAVE_BACK_MS = 10 * 1000,
+	FRESH_S = 30,                   /* three times the longest pause between two listings */
 };
 
 void flow_limits_default(struct flow_limits *l)
@@ -99,7 +100,7 @@ static int identify(struct flow *f, struct err *err)
 static int open_engine(struct flow *f, struct pool *p, struct err *err)
 {
 	const struct engine_ops *ops = engine_find(p->engine);
-	struct engine_host host = { f, run_event };
+	struct engine_host host = { f, run_event, run_ours };
 	_cleanup_(mem_freep) char *dir = mem_alloc(strlen(f->c.dir) + strlen(p->name) + 2);
 	json_t *options = NULL;
 	int r;
@@ -116,7 +117,12 @@ static int open_engine(struct flow *f, struct pool *p, struct err *err)
 	json_decref(options);
 	if (r)
 		return err_prefix(err, r < 0 ? r : -EINVAL, "pool %s: ", p->name);
-	p->seen_ms = clock_now_ms();
+	/* Of a cluster nothing is known before it told its nodes; without a word for so long as
+	 * nobody else said, its news is stale. */
+	if (!ops->tells_nodes)
+		p->seen_ms = clock_now_ms();
+	else if (!p->fresh_s)
+		p->fresh_s = FRESH_S;
 	return 0;
 }
 
@@ -173,8 +179,11 @@ static void init(struct flow *f, const struct flow_config *c)
 	f->pass_timer = timer_new(c->loop, schedule_run, f);
 	f->tick_timer = timer_new(c->loop, tick, f);
 	for (uint32_t i = 0; i < c->npools; i++) {
+		const struct engine_ops *ops = engine_find(c->pools[i]->engine);
+
 		f->c.pools[i] = c->pools[i];
 		c->pools[i]->id = i;
+		c->pools[i]->told = ops && ops->tells_nodes;
 	}
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "domain/pool_seen.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,6 +38,14 @@ int run_id_parse(const struct flow *f, const char *run_id, uint64_t *ret_no, uin
 	*ret_no = no;
 	*ret_attempt = attempt;
 	return 0;
+}
+
+bool run_ours(void *arg, const char *run_id)
+{
+	uint32_t attempt;
+	uint64_t no;
+
+	return run_id_parse(arg, run_id, &no, &attempt) == 0;
 }
 
 static int64_t backoff_ms(uint32_t failures)
@@ -212,6 +221,15 @@ static const char *forbidden(const struct flow *f, const struct task *t, struct 
 	return NULL;
 }
 
+/* What the devices of its place are called. */
+static const char *accel_of(const struct flow *f, const struct pool *p, const struct placement *at)
+{
+	uint32_t node = at && at->n && at->nodes[0].accels ? at->nodes[0].node : UINT32_MAX;
+
+	return node < p->nnodes && p->nodes[node].model != ACCEL_NONE
+		? f->c.catalogue->models[p->nodes[node].model].name : NULL;
+}
+
 static void ask_engine(struct flow *f, struct task *t, const struct run_spec *spec)
 {
 	struct engine *e = f->engines[t->pool];
@@ -239,6 +257,7 @@ static void send_run(struct flow *f, struct task *t)
 	};
 	const char *no = forbidden(f, t, &a);
 
+	spec.accel = accel_of(f, spec.pool, spec.place);
 	if (!spec.place)
 		no = "the pool is smaller than it was when it was chosen";
 	if (no) {
@@ -301,7 +320,17 @@ void run_settle(struct flow *f, uint32_t pool, uint64_t no, uint32_t attempt)
 
 static void pool_news(struct flow *f, struct pool *p, const struct engine_event *ev)
 {
-	p->seen_ms = clock_now_ms();
+	if (ev->up)
+		p->seen_ms = clock_now_ms();
+	if (ev->seen) {
+		unsigned unknown = pool_see(p, ev->seen, f->c.catalogue);
+
+		if (unknown)
+			log_debug("flow", "pool %s: %u nodes have accelerators that are not in the "
+				  "catalogue", p->name, unknown);
+		if (!p->drained)
+			schedule_want(f);
+	}
 	if (p->down == !ev->up)
 		return;
 	p->down = !ev->up;
@@ -311,6 +340,15 @@ static void pool_news(struct flow *f, struct pool *p, const struct engine_event 
 	log_info("flow", "pool %s is %s%s%s", p->name, ev->up ? "up" : "down", ev->text ? ": " : "",
 		 ev->text ? ev->text : "");
 	schedule_want(f);
+}
+
+/* The engine has never started it, or has no trace of it. */
+static void run_absent(struct flow *f, struct task *t, const char *text)
+{
+	if (t->state == TASK_SENDING)
+		run_send(f, t->no, t->attempt);         /* the choice still stands */
+	else
+		run_lost(f, t, text);
 }
 
 static void run_started(struct flow *f, struct task *t, const struct engine_event *ev,
@@ -347,7 +385,15 @@ void run_event(void *arg, const struct pool *pool, const struct engine_event *ev
 		run_started(f, t, ev, RECORD_ACCEPT);
 		break;
 	case ENGINE_EV_STARTED:
+		pool_begun(f->c.pools[t->pool], no, ev->nodes, ev->nnodes);
 		run_started(f, t, ev, RECORD_START);
+		break;
+	case ENGINE_EV_ABSENT:
+		run_absent(f, t, "the engine forgot it");
+		break;
+	case ENGINE_EV_RETURNED:
+		run_returned(f, t, NULL, ev->text ? ev->text : "its pool gave it back");
+		flow_after_settle(f, pool->id, no, attempt);
 		break;
 	case ENGINE_EV_ENDED:
 		run_ended(f, t, ev);
@@ -373,10 +419,10 @@ static void resume_run(struct flow *f, struct task *t)
 
 	flow_run_id(f, t, t->attempt, id);
 	r = e->ops->adopt(e, id, &err);
-	if (r == ENGINE_E_GONE && t->state == TASK_SENDING)
-		run_send(f, t->no, t->attempt);         /* never started: the choice still stands */
+	if (r == ENGINE_E_GONE)
+		run_absent(f, t, "the engine forgot it");
 	else if (r)
-		run_lost(f, t, r > 0 ? "the engine forgot it" : err.text);
+		run_lost(f, t, err.text);
 	else if (t->cancel_wanted || t->recalled)
 		stop_run(f, t);
 	else

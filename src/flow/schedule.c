@@ -241,6 +241,20 @@ static unsigned overflow(struct flow *f, const struct snapshot *s, struct bucket
 	return sent;
 }
 
+/* A cluster with a queue of its own must not run dry between an end and our hearing of it: a few
+ * may be sent before there is room, if nobody was promised that room before. */
+static bool may_go_ahead(const struct flow *f, const struct decision *d)
+{
+	const struct pool *p = d->best < f->c.npools ? f->c.pools[d->best] : NULL;
+
+	if (!p || p->nahead >= p->queue_max)
+		return false;
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->cand[i].pool == d->best)
+			return d->cand[i].reasons == REASON_BIT(REASON_FULL);
+	return false;
+}
+
 /* Ask the head of a bucket, and move it if it can be.  Returns how many tasks left; if the
  * rest has to wait, *ret_blocked says so, and b->best for which pool. */
 static unsigned pass_bucket(struct flow *f, const struct snapshot *s, struct bucket *b,
@@ -261,6 +275,11 @@ static unsigned pass_bucket(struct flow *f, const struct snapshot *s, struct buc
 	}
 	if (d.outcome == OUTCOME_CHOSEN) {
 		choose(f, t, &d, s, &a, &m);
+		return 1;
+	}
+	if (may_go_ahead(f, &d) && !place_ahead(t->spec, f->c.catalogue, f->c.pools[d.best],
+						&f->pass_arena, &d.place)) {
+		choose(f, t, &d, s, &a);
 		return 1;
 	}
 	tell_wait(f, b, &d, s, &a);

@@ -304,3 +304,27 @@ int place_find(const struct task_spec *spec, const struct catalogue *c, uint32_t
 	};
 	return 0;
 }
+
+int place_ahead(const struct task_spec *spec, const struct catalogue *c, const struct pool *p,
+		struct arena *arena, struct placement *ret)
+{
+	struct place_node *at;
+	struct want w;
+	uint32_t n = 0;
+
+	want_init(&w, spec, c);
+	if (w.nodes > p->nnodes || w.nodes > PLACE_NODES_MAX)
+		return 1;
+	at = arena_array(arena, w.nodes, sizeof(*at));
+	for (uint32_t i = 0; i < p->nnodes && n < w.nodes; i++) {
+		if (p->nodes[i].down || !want_fits_empty(&w, &p->nodes[i]))
+			continue;
+		at[n].node = i;
+		at[n++].accels = (uint16_t)((1u << want_devices(&w, p->nodes[i].model)) - 1);
+	}
+	*ret = (struct placement){
+		.n = n, .nodes = at, .cpu_milli = w.cpu_milli, .memory_mb = w.memory_mb,
+		.accel_milli = w.share_milli, .ahead = true,
+	};
+	return n < w.nodes;
+}

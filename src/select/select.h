@@ -136,6 +136,10 @@ int64_t score_terms(const struct prefer *w, const struct terms *t);
  * 0: *ret filled in `arena`; 1: no room now. */
 int place_find(const struct task_spec *spec, const struct catalogue *c, uint32_t nnodes,
 	       const struct node *nodes, struct arena *arena, struct placement *ret);
+/* Examples of nodes it would fit were they empty, for a run that is to wait in the queue of its
+ * engine (ret->ahead).  0, or 1: too few. */
+int place_ahead(const struct task_spec *spec, const struct catalogue *c, const struct pool *p,
+		struct arena *arena, struct placement *ret);
 /* Would it fit on an empty pool?  The reasons why not (ACCELERATOR, CPU, MEMORY, NODES). */
 uint32_t place_never(const struct task_spec *spec, const struct catalogue *c, const struct pool *p);
 
