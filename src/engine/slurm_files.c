@@ -1,0 +1,321 @@
+/* slurm_files.c - the shared directory of a Slurm pool, from worker threads
+ *
+ * A network file system may hang, so the loop never touches it, but for the reading of a log,
+ * and for that only while it has just been seen alive.
+ */
+
+#include "engine/slurm.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/run_dir.h"
+#include "engine/slurm_script.h"
+#include "engine/sweep.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	PROBE_MS = 2000,
+	PROBE_LATE_MS = 1000,           /* a probe that takes longer: do not touch it */
+	SWEEP_EVERY_MS = 60 * 1000,
+	SWEEP_CALLS = 2000,             /* of the file system, in one go */
+	LOG_READ_MAX = 1 << 20,
+};
+
+enum job_kind { JOB_LOOK = 1, JOB_TAKE, JOB_SETTLED, JOB_PROBE };
+
+/* Filled in by the loop, answered by the worker, read by the loop. */
+struct job {
+	uv_work_t work;
+	struct slurm *s;
+	enum job_kind kind;
+	const char *dir;                /* of s->conf, which outlives us */
+	int64_t keep_s;
+	bool sweep;
+	char run_id[RUN_ID_MAX + 1];
+	enum slurm_file what;
+	struct engine_event ev;
+	char text[SLURM_TEXT_MAX];
+};
+
+/* ---- in a worker ---- */
+
+static bool mtime_of(int dirfd, const char *run_id, const char *file, int64_t *ret_ms)
+{
+	char path[RUN_ID_MAX + 32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%.64s/%.16s", run_id, file);
+	if (fstatat(dirfd, path, &st, 0))
+		return false;
+	*ret_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	return true;
+}
+
+/* "0m1.25s" */
+static int64_t minutes_ms(const char *s)
+{
+	double min = 0, sec = 0;
+
+	return sscanf(s, "%lfm%lfs", &min, &sec) == 2 && min >= 0 && min < 1e9
+		? (int64_t)((min * 60 + sec) * 1000) : 0;
+}
+
+/* The second line of `times`: user and system time of what the script started. */
+static int64_t cpu_ms(int dirfd, const char *run_id)
+{
+	char path[RUN_ID_MAX + 32], text[200] = "", user[40] = "", sys[40] = "", *line;
+	_cleanup_(mem_closep) int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%.64s/times", run_id);
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	line = strchr(text, '\n');
+	if (!line || sscanf(line, "%39s %39s", user, sys) != 2)
+		return 0;
+	return minutes_ms(user) + minutes_ms(sys);
+}
+
+static uint64_t size_of(int dirfd, const char *run_id, const char *file)
+{
+	char path[RUN_ID_MAX + 32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%.64s/%.16s", run_id, file);
+	return fstatat(dirfd, path, &st, 0) ? 0 : (uint64_t)st.st_size;
+}
+
+static void measure(struct job *j, int dirfd)
+{
+	int64_t from = 0, to = 0;
+
+	if (mtime_of(dirfd, j->run_id, "started", &from) &&
+	    mtime_of(dirfd, j->run_id, "exit.json", &to) && to >= from)
+		j->ev.usage.run_ms = to - from;
+	j->ev.usage.cpu_ms = cpu_ms(dirfd, j->run_id);
+	j->ev.usage.out_bytes = size_of(dirfd, j->run_id, "stdout") +
+		size_of(dirfd, j->run_id, "stderr");
+	j->ev.at_ms = to;
+}
+
+static void look(struct job *j, int dirfd)
+{
+	struct stat st;
+	struct err err;
+
+	j->what = SLURM_FILE_NONE;
+	if (fstatat(dirfd, j->run_id, &st, AT_SYMLINK_NOFOLLOW)) {
+		if (errno != ENOENT)
+			j->what = SLURM_FILE_ERROR;
+		return;
+	}
+	j->what = SLURM_FILE_BEGUN;
+	if (run_dir_result(dirfd, j->run_id, &j->ev, j->text, sizeof(j->text), &err))
+		return;         /* not there, or not whole yet */
+	j->ev.kind = ENGINE_EV_ENDED;
+	j->what = SLURM_FILE_ENDED;
+	measure(j, dirfd);
+}
+
+/* What lies there belongs to the job's user, who may have put links in our way. */
+static int put_empty(int dirfd, const char *run_id, const char *file)
+{
+	_cleanup_(mem_closep) int dir =
+		openat(dirfd, run_id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_(mem_closep) int fd = -1;
+
+	if (dir < 0)
+		return -errno;
+	fd = openat(dir, file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+	return fd < 0 ? -errno : 0;
+}
+
+/* To make the directory is the right to begin: when we make it, the job cannot any more. */
+static void take(struct job *j, int dirfd)
+{
+	if (mkdirat(dirfd, j->run_id, 0770) == 0) {
+		put_empty(dirfd, j->run_id, "settled");
+		j->what = SLURM_FILE_TAKEN;
+		return;
+	}
+	if (errno != EEXIST) {
+		j->what = SLURM_FILE_ERROR;
+		return;
+	}
+	look(j, dirfd);
+	if (j->what == SLURM_FILE_BEGUN && put_empty(dirfd, j->run_id, "stop"))
+		j->what = SLURM_FILE_ERROR;
+}
+
+static void sweep(struct job *j, int dirfd)
+{
+	unsigned budget = SWEEP_CALLS;
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	int64_t old = clock_now_ms() - j->keep_s * 1000, at;
+	struct dirent *e;
+
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && budget && (e = readdir(d))) {
+		budget--;
+		if (run_id_ok(e->d_name) && mtime_of(dirfd, e->d_name, "settled", &at) && at < old)
+			sweep_tree(dirfd, e->d_name, &budget);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void work(uv_work_t *w)
+{
+	struct job *j = w->data;
+	int dirfd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	j->what = SLURM_FILE_ERROR;
+	if (dirfd < 0)
+		return;
+	if (j->kind == JOB_LOOK)
+		look(j, dirfd);
+	else if (j->kind == JOB_TAKE)
+		take(j, dirfd);
+	else if (j->kind == JOB_SETTLED)
+		put_empty(dirfd, j->run_id, "settled");
+	else
+		j->what = SLURM_FILE_NONE;
+	if (j->sweep)
+		sweep(j, dirfd);
+	close(dirfd);
+}
+
+/* ---- on the loop ---- */
+
+static void over(uv_work_t *w, int status)
+{
+	struct job *j = w->data;
+	struct slurm *s = j->s;
+	struct slurm_run *r;
+
+	if (!s->freed && j->kind == JOB_PROBE) {
+		s->dir_busy = false;
+		s->dir_ok = j->what != SLURM_FILE_ERROR;
+	} else if (!s->freed && j->kind != JOB_SETTLED) {
+		r = slurm_run_find(s, j->run_id);
+		if (r && r->checking) {
+			r->checking = false;
+			slurm_run_file(r, j->what, &j->ev, j->text);
+		}
+	}
+	free(j);
+	slurm_work_over(s);
+}
+
+static struct job *queue(struct slurm *s, enum job_kind kind, const char *run_id)
+{
+	struct job *j = mem_alloc(sizeof(*j));
+
+	*j = (struct job){ .s = s, .kind = kind, .dir = s->conf.dir, .keep_s = s->conf.keep_runs_s };
+	j->work.data = j;
+	snprintf(j->run_id, sizeof(j->run_id), "%s", run_id);
+	s->works++;
+	return j;
+}
+
+static void go(struct job *j)
+{
+	uv_queue_work(j->s->loop, &j->work, work, over);
+}
+
+void slurm_files_look(struct slurm_run *r)
+{
+	if (r->checking)
+		return;
+	r->checking = true;
+	go(queue(r->s, JOB_LOOK, r->id));
+}
+
+void slurm_files_take(struct slurm_run *r)
+{
+	if (r->checking)
+		return;
+	r->checking = true;
+	go(queue(r->s, JOB_TAKE, r->id));
+}
+
+void slurm_files_settled(struct slurm *s, const char *run_id)
+{
+	if (s->conf.dir && run_id_ok(run_id))
+		go(queue(s, JOB_SETTLED, run_id));
+}
+
+void slurm_files_tick(struct slurm *s)
+{
+	int64_t now = clock_mono_ms();
+	struct job *j;
+
+	if (!s->conf.dir || s->dir_busy || (s->dir_ok && now - s->dir_asked_ms < PROBE_MS))
+		return;
+	s->dir_busy = true;
+	s->dir_asked_ms = now;
+	j = queue(s, JOB_PROBE, "");
+	j->sweep = now - s->sweep_ms > SWEEP_EVERY_MS;
+	if (j->sweep)
+		s->sweep_ms = now;
+	go(j);
+}
+
+static int read_log(int fd, uint64_t offset, uint64_t size, struct buf *out, struct err *err)
+{
+	uint64_t want = offset < size ? size - offset : 0;
+	char *data;
+	ssize_t n;
+
+	if (want > out->max - out->len)
+		want = out->max - out->len;
+	if (want > LOG_READ_MAX)
+		want = LOG_READ_MAX;
+	if (!want)
+		return 0;
+	data = mem_alloc(want);
+	n = pread(fd, data, want, (off_t)offset);
+	if (n > 0)
+		buf_add(out, data, (size_t)n);
+	free(data);
+	return n < 0 ? err_set(err, -EIO, "could not read the log") : 0;
+}
+
+int slurm_files_log(struct slurm *s, const char *run_id, int stream, uint64_t offset,
+		    struct buf *out, uint64_t *ret_size, struct err *err)
+{
+	char path[4096];
+	_cleanup_(mem_closep) int fd = -1;
+	struct stat st;
+	int r;
+
+	if (!s->conf.dir)
+		return err_set(err, ENGINE_E_GONE, "pool %s has no shared directory, so its logs "
+			       "stay on the cluster", s->pool->name);
+	if (s->dir_busy && clock_mono_ms() - s->dir_asked_ms > PROBE_LATE_MS)
+		return err_set(err, ENGINE_E_GONE, "the shared directory does not answer");
+	snprintf(path, sizeof(path), "%s/%s/%s", s->conf.dir, run_id, stream == 1 ? "stdout" : "stderr");
+	fd = run_id_ok(run_id) ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+	if (fd < 0 && slurm_run_find(s, run_id)) {
+		*ret_size = 0;          /* it has not begun */
+		return 0;
+	}
+	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return err_set(err, ENGINE_E_GONE, "the log of run %s is not kept any more", run_id);
+	r = read_log(fd, offset, (uint64_t)st.st_size, out, err);
+	if (r == 0)
+		*ret_size = (uint64_t)st.st_size;
+	return r;
+}

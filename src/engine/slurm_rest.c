@@ -1,0 +1,80 @@
+/* slurm_rest.c - one call to slurmrestd */
+
+#include "engine/slurm.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { E_ZERO_BYTES = 5005, E_PROTOCOL = 5000, E_CONTROLLER = 1800, E_AUTH_MIN = 1007 };
+
+/* The token goes into a header and nowhere else; the line is wiped. */
+int slurm_ask(struct slurm *s, bool once, const char *method, const char *path, const char *body,
+	      unsigned timeout_ms, fetch_fn fn, void *arg, struct fetch_call **ret,
+	      struct err *err)
+{
+	char url[FETCH_URL_MAX], user[96], token[SLURM_TOKEN_MAX + 32];
+	const char *headers[] = { user, token, "Content-Type: application/json", NULL };
+	struct fetch_request q = {
+		.method = method, .url = url, .headers = headers, .body = body,
+		.body_len = body ? strlen(body) : 0, .timeout_ms = timeout_ms, .once = once,
+	};
+	int r = slurm_conf_token(&s->conf, err);
+
+	if (r)
+		return r;
+	snprintf(url, sizeof(url), "%s%s", s->conf.base, path);
+	snprintf(user, sizeof(user), "X-SLURM-USER-NAME: %s", s->conf.user);
+	snprintf(token, sizeof(token), "X-SLURM-USER-TOKEN: %s", s->conf.token);
+	r = fetch_start(once ? s->submit : s->control, &q, fn, arg, ret, err);
+	explicit_bzero(token, sizeof(token));
+	return r;
+}
+
+static enum slurm_reply judge(const struct slurm_error *e)
+{
+	if (e->code == E_ZERO_BYTES)
+		return SLURM_TOKEN;
+	if (e->code == -1 || e->code / 100 == E_CONTROLLER / 100 || e->code / 1000 == E_PROTOCOL / 1000)
+		return SLURM_SILENT;
+	return SLURM_NO;
+}
+
+/* A bad token and a dead controller both come as 500 with -1 on a GET: SLURM_SILENT, and a
+ * DELETE of job 0 tells them apart (see slurm_poll.c). */
+enum slurm_reply slurm_reply_read(const struct fetch_answer *a, bool parse, json_t **ret_json,
+				  struct slurm_error *ret_error)
+{
+	json_t *json = NULL;
+	bool complains;
+
+	*ret_error = (struct slurm_error){ 0 };
+	*ret_json = NULL;
+	if (a->result) {
+		snprintf(ret_error->text, sizeof(ret_error->text), "%s", a->text);
+		return SLURM_SILENT;
+	}
+	if (a->status == 304)
+		return SLURM_NOT_MODIFIED;
+	if (a->status == 200 && !parse)
+		return SLURM_OK;
+	if (a->status == 401 || a->status == 403) {
+		snprintf(ret_error->text, sizeof(ret_error->text), "%.*s", 80, a->body->data);
+		return SLURM_TOKEN;
+	}
+	if (!(json = json_loadb(a->body->data, a->body->len, 0, NULL)) || !json_is_object(json)) {
+		snprintf(ret_error->text, sizeof(ret_error->text), "it answered %u: %.*s", a->status,
+			 100, a->body->data);
+		json_decref(json);
+		return a->status >= 500 ? SLURM_SILENT : SLURM_NO;
+	}
+	complains = slurm_error_of(json, ret_error);
+	if (a->status == 200 && !complains) {
+		*ret_json = json;
+		return SLURM_OK;
+	}
+	json_decref(json);
+	return judge(ret_error);
+}
