@@ -157,6 +157,8 @@ static int slurm_start(struct engine *e, const struct run_spec *spec, struct err
 		slurm_run_report(r);
 		return 0;
 	}
+	if (engine_permit(spec, err))
+		return ENGINE_E_FORBIDDEN;
 	if (!s->api || s->down)
 		return err_set(err, ENGINE_E_FULL, "%s", *s->why ? s->why :
 			       "the cluster has not answered yet");
