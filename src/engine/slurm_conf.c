@@ -14,8 +14,6 @@
 
 static void check_address(struct dec *d, struct slurm_conf *c)
 {
-	size_t n = c->base ? strlen(c->base) : 0;
-
 	if (!c->base && !c->socket)
 		dec_fail(d, "url", "is needed, such as http://127.0.0.1:6820, or a socket");
 	else if (c->base && c->socket)
@@ -25,7 +23,8 @@ static void check_address(struct dec *d, struct slurm_conf *c)
 	else if (c->base && strncasecmp(c->base, "http://", 7) &&
 		 strncasecmp(c->base, "https://", 8))
 		dec_fail(d, "url", "must begin with http:// or https://");
-	else if (c->base && (strpbrk(c->base, " \t\"\\?#@") || c->base[n - 1] == '/'))
+	else if (c->base && (strpbrk(c->base, " \t\"\\?#@") ||
+			     strchr(strstr(c->base, "//") + 2, '/')))
 		dec_fail(d, "url", "is host and port only, without a path");
 	if (c->socket)
 		c->base = "http://localhost";

@@ -206,12 +206,29 @@ static void check_money(struct flow *f, const struct snapshot *s, const struct t
 	d->best = UINT32_MAX;
 }
 
+/* A cluster with a queue of its own must not run dry between an end and our hearing of it: a few
+ * may be sent before there is room, if nobody was promised that room before. */
+static bool may_go_ahead(const struct flow *f, const struct decision *d)
+{
+	const struct pool *p = d->best < f->c.npools ? f->c.pools[d->best] : NULL;
+
+	if (d->outcome != OUTCOME_WAIT || !p || p->nahead >= p->queue_max)
+		return false;
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->cand[i].pool == d->best)
+			return d->cand[i].reasons == REASON_BIT(REASON_FULL);
+	return false;
+}
+
 /* *m is what is to be reserved when the outcome is CHOSEN. */
 static void decide(struct flow *f, const struct snapshot *s, struct task *t, struct arena *arena,
 		   struct ask *a, struct decision *d, struct money *m)
 {
 	schedule_ask(f, t->spec, t->no, a);
 	select_decide(s, a, arena, d);
+	if (may_go_ahead(f, d) && !place_ahead(t->spec, f->c.catalogue, f->c.pools[d->best], arena,
+					       &d->place))
+		d->outcome = OUTCOME_CHOSEN;
 	check_money(f, s, t, a, d, m);
 	f->counts.decisions++;
 }
@@ -241,20 +258,6 @@ static unsigned overflow(struct flow *f, const struct snapshot *s, struct bucket
 	return sent;
 }
 
-/* A cluster with a queue of its own must not run dry between an end and our hearing of it: a few
- * may be sent before there is room, if nobody was promised that room before. */
-static bool may_go_ahead(const struct flow *f, const struct decision *d)
-{
-	const struct pool *p = d->best < f->c.npools ? f->c.pools[d->best] : NULL;
-
-	if (!p || p->nahead >= p->queue_max)
-		return false;
-	for (uint32_t i = 0; i < d->n; i++)
-		if (d->cand[i].pool == d->best)
-			return d->cand[i].reasons == REASON_BIT(REASON_FULL);
-	return false;
-}
-
 /* Ask the head of a bucket, and move it if it can be.  Returns how many tasks left; if the
  * rest has to wait, *ret_blocked says so, and b->best for which pool. */
 static unsigned pass_bucket(struct flow *f, const struct snapshot *s, struct bucket *b,
@@ -275,11 +278,6 @@ static unsigned pass_bucket(struct flow *f, const struct snapshot *s, struct buc
 	}
 	if (d.outcome == OUTCOME_CHOSEN) {
 		choose(f, t, &d, s, &a, &m);
-		return 1;
-	}
-	if (may_go_ahead(f, &d) && !place_ahead(t->spec, f->c.catalogue, f->c.pools[d.best],
-						&f->pass_arena, &d.place)) {
-		choose(f, t, &d, s, &a);
 		return 1;
 	}
 	tell_wait(f, b, &d, s, &a);
