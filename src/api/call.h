@@ -232,6 +232,7 @@ void api_accelerators(struct api_call *c);
 void api_task_submit(struct api_call *c);
 void api_task_submit_many(struct api_call *c);
 void api_task_list(struct api_call *c);
+void api_history(struct api_call *c);
 void api_task_get(struct api_call *c);
 void api_task_cancel(struct api_call *c);
 void api_task_runs(struct api_call *c);

@@ -26,6 +26,7 @@ const struct api_route api_routes[] = {
 	  api_task_logs },
 	{ "GET", "/v1/tasks/{id}/events", ROLE_ANY, 0, "after", api_task_events },
 	{ "GET", "/v1/events", ROLE_ANY, 0, "after", api_events },
+	{ "GET", "/v1/history", ROLE_ANY, 0, "limit before", api_history },
 	{ "POST", "/v1/decisions", WRITERS, API_BODY_TASK, "", api_decide },
 
 	{ "GET", "/v1/pools", ROLE_ANY, 0, "limit after", api_pool_list },

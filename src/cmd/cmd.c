@@ -29,6 +29,8 @@ const struct cmd cmds[] = {
 	{ "data", "", NULL, NULL, cmd_dataset },        /* its name until 0.1 */
 	{ "token", "[ls | new | revoke ID]", "tokens", "令牌", cmd_token },
 	{ "node", "", "the daemon: version, health, counts", "守护进程：版本、状态与计数", cmd_node },
+	{ "export", "[OPTIONS]", "write what the node has seen to a file, for plan and simulate",
+	  "导出历史，供 plan 与 simulate 使用", cmd_export },
 	{ "simulate", "--nodes CSV --tasks CSV [OPTIONS]",
 	  "let tasks arrive at nodes, and see what fits", "模拟：任务依次到达节点，看能放下多少",
 	  cmd_simulate },

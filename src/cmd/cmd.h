@@ -61,6 +61,7 @@ int cmd_pools(int argc, char **argv);
 int cmd_dataset(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_node(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 

@@ -134,6 +134,10 @@ const char *flow_task_reason(const struct flow *f, const struct task *t);
  * that have no decision of their own yet.  FLOW_E_CONFLICT: it is not waiting for a pool. */
 int flow_task_decide(struct flow *f, const struct task *t, struct buf *out, struct err *err);
 
+/* What selection would be asked for it now: its data with their places and sizes.  Valid until
+ * the loop turns. */
+void flow_task_ask(const struct flow *f, const struct task *t, struct ask *ret);
+
 /* All tasks of a submission, counted by state; 0 when it is not in memory. */
 uint32_t flow_sub_states(const struct flow *f, uint64_t sub, uint32_t by_state[TASK_STATE_COUNT]);
 

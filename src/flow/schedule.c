@@ -356,6 +356,11 @@ const char *flow_task_reason(const struct flow *f, const struct task *t)
 	return b && b->reason ? b->reason : t->reason;
 }
 
+void flow_task_ask(const struct flow *f, const struct task *t, struct ask *ret)
+{
+	schedule_ask(f, t->spec, t->no, ret);
+}
+
 int flow_task_decide(struct flow *f, const struct task *t, struct buf *out, struct err *err)
 {
 	struct decision d;

@@ -197,7 +197,6 @@ void flow_trouble(void *arg, const char *text, int64_t failing_ms);
 void commit_done(struct flow *f);
 
 /* queue.c */
-uint64_t queue_shape(const struct task_spec *s);
 void queue_push(struct flow *f, struct task *t);
 void queue_remove(struct flow *f, struct task *t);      /* takes one that is not queued */
 struct bucket *queue_find(const struct flow *f, uint64_t shape);

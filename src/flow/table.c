@@ -3,6 +3,7 @@
 #include "flow/state.h"
 
 #include "base/mem.h"
+#include "select/shape.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -185,7 +186,7 @@ struct sub *sub_add(struct flow *f, uint64_t no, struct task_spec *spec, int64_t
 	s->no = no;
 	s->spec = task_spec_ref(spec);
 	s->tenant = tenant_get(f, spec->tenant);
-	s->shape = queue_shape(spec);
+	s->shape = spec_shape(spec);
 	s->left = spec->array_n;
 	f->nsubs++;
 	for (uint32_t i = 0; i < spec->array_n; i++) {

@@ -337,9 +337,8 @@ static struct entry *entry_use(struct history *h, const struct key *k, const cha
 
 /* ---- learning ---- */
 
-/* How much faster `to` is than `from` for this kind, in thousandths; 0: never seen. */
-static uint32_t learned_speed(const struct history *h, const char *kind, const char *from,
-			      const char *to)
+uint32_t history_speed(const struct history *h, const char *kind, const char *from,
+		       const char *to)
 {
 	bool swap = strcmp(from, to) > 0;
 	const struct series *s;
@@ -455,7 +454,7 @@ static const struct entry *other_chip(const struct history *h, const char *kind,
 
 	*ret_learned = 0;
 	LL_FOREACH2(f->entries, e, sibling) {
-		uint32_t v = learned_speed(h, kind, e->chip, chip);
+		uint32_t v = history_speed(h, kind, e->chip, chip);
 
 		if (best && !v == !*ret_learned ? e->n <= best->n : best && !v)
 			continue;

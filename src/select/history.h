@@ -43,6 +43,11 @@ void history_forecast(const struct history *h, const char *kind, const char *nam
 		      const char *chip, uint32_t speed_milli, uint32_t walltime_s,
 		      struct run_forecast *ret);
 
+/* How much faster `to` is than `from` for this kind of work, in thousandths; 0: never seen.
+ * Learned from names that ran on both. */
+uint32_t history_speed(const struct history *h, const char *kind, const char *from,
+		       const char *to);
+
 /* Mean absolute error of the wait forecasts of a pool in seconds, and how many. */
 void history_wait_error(const struct history *h, const char *pool, int64_t *ret_mean_s,
 			uint64_t *ret_n);
