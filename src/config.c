@@ -251,3 +251,56 @@ void config_done(struct config *c)
 	catalogue_done(&c->catalogue);
 	arena_done(&c->arena);
 }
+
+static int pools_of(const json_t *json, const struct json_lines *lines, const struct catalogue *c,
+		    struct pool **out, uint32_t *n, struct err *err)
+{
+	const json_t *list = json_object_get(json, "pools"), *v;
+	char path[32];
+	size_t i;
+	int r = 0;
+
+	if (!list)
+		return pool_decode(json, "", lines, c, &out[(*n)++], err);
+	json_array_foreach(list, i, v) {
+		snprintf(path, sizeof(path), "pools[%zu]", i);
+		r = pool_decode(v, path, lines, c, &out[*n], err);
+		if (r)
+			return r;
+		++*n;
+	}
+	return *n ? 0 : err_field(err, "pools", "must name at least one pool");
+}
+
+int config_pools(const char *path, const struct catalogue *c, struct pool ***ret, uint32_t *ret_n,
+		 struct err *err)
+{
+	struct buf text = { 0 };
+	struct json_lines *lines = NULL;
+	struct pool **pools = NULL;
+	json_t *json = NULL;
+	uint32_t n = 0;
+	int r = read_file(path, &text, err);
+
+	if (!r)
+		r = yaml_parse(text.data, text.len, &json, &lines, err);
+	if (!r && json_array_size(json_object_get(json, "pools")) > POOLS_MAX)
+		r = err_field(err, "pools", "has more than %d pools", POOLS_MAX);
+	if (!r) {
+		pools = mem_array(json_array_size(json_object_get(json, "pools")) + 1,
+				  sizeof(*pools));
+		r = pools_of(json, lines, c, pools, &n, err);
+	}
+	for (uint32_t i = 0; r && i < n; i++)
+		pool_free(pools[i]);
+	if (r)
+		free(pools);
+	json_lines_free(lines);
+	json_decref(json);
+	buf_done(&text);
+	if (r)
+		return r;
+	*ret = pools;
+	*ret_n = n;
+	return 0;
+}

@@ -32,4 +32,9 @@ int config_parse(const char *text, size_t n, struct config *ret, struct err *err
 int config_load(const char *path, struct config *ret, struct err *err);
 void config_done(struct config *c);
 
+/* Pools in a file of their own, for plan.c: one declaration, or `pools: […]`, engines unchecked.
+ * *ret is malloc()ed, and each pool the caller's; models are looked up in `c`. */
+int config_pools(const char *path, const struct catalogue *c, struct pool ***ret, uint32_t *ret_n,
+		 struct err *err);
+
 #endif

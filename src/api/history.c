@@ -31,10 +31,17 @@ static void put_size(json_t *o, const struct task_spec *s, const struct catalogu
 		wire_put_int(o, "array_limit", s->array_limit);
 }
 
+/* The level and the region that count today: those of its data bind it, too. */
+static void put_labels(json_t *o, const struct task_spec *s, const struct ask *a)
+{
+	wire_put(o, "data_level", level_json(a->data_level > s->level ? a->data_level : s->level));
+	wire_put_str(o, "data_within", a->data_within);
+}
+
 /* The whole spec is written as the API shows it, then only these keys are taken from it. */
 static void put_bounds(json_t *o, const struct task_spec *s, const struct catalogue *c)
 {
-	static const char *const keys[] = { "data_level", "stay_within", "near", "max_latency_ms",
+	static const char *const keys[] = { "stay_within", "near", "max_latency_ms",
 					    "deadline", "budget_micro", "prefer", "after" };
 	json_t *spec = task_spec_json(s, c);
 
@@ -111,6 +118,7 @@ static json_t *line(const struct flow *f, const struct task *t)
 	put_at(o, "started_at", t->started_ms);
 	put_at(o, "ended_at", task_state_final(t->state) ? t->ended_ms : 0);
 	put_size(o, s, flow_catalogue(f));
+	put_labels(o, s, &a);
 	put_bounds(o, s, flow_catalogue(f));
 	put_data(o, &a);
 	put_run(o, f, t);

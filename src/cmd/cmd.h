@@ -47,9 +47,11 @@ void cmd_help(const char *verb, const struct opt *opts);
  * verb runs again. */
 const struct opt *cmd_options(const struct cmd *c);
 
-/* Written by main: the daemon, and the table of routes for tests (hidden). */
+/* Written by main, which knows the configuration: the daemon, the table of routes for tests
+ * (hidden), and the plan. */
 int cmd_serve(int argc, char **argv);
 int cmd_routes(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
 
 int cmd_submit(int argc, char **argv);
 int cmd_ls(int argc, char **argv);

@@ -80,6 +80,9 @@ struct city {
 int city_run(const struct city *c, struct city_result *ret, struct err *err);
 void city_result_done(struct city_result *r);
 
+/* The words of enum reason, for those who may not use select/. */
+const char *city_reason_text(const char *code, int zh);
+
 /* Codes that `why` may have for a task that moved, beside those of enum reason. */
 extern const char city_gone[], city_cheaper[], city_sooner[], city_greener[], city_tie[];
 

@@ -24,16 +24,20 @@ static const struct task_spec *spec_of(const struct town *t, uint32_t task)
 
 /* ---- buckets ---- */
 
+static uint64_t mix_text(uint64_t h, const char *s)
+{
+	for (; s && *s; s++)
+		h = rng_mix(h, (unsigned char)*s);
+	return rng_mix(h, 0x7e);
+}
+
 static uint64_t shape_of(const struct town *t, uint32_t task)
 {
 	const struct past_task *x = &t->c->past->tasks[task];
-	uint64_t h = spec_shape(x->spec);
+	uint64_t h = mix_text(spec_shape(x->spec), x->data_within);
 
-	for (uint32_t i = 0; i < x->ndata; i++) {
-		for (const char *s = x->data[i].from; s && *s; s++)
-			h = rng_mix(h, (unsigned char)*s);
-		h = rng_mix(h, x->data[i].mb);
-	}
+	for (uint32_t i = 0; i < x->ndata; i++)
+		h = rng_mix(mix_text(h, x->data[i].from), x->data[i].mb);
 	return h;
 }
 
@@ -130,6 +134,7 @@ void town_ask(struct town *t, uint32_t task, struct ask *ret)
 		ret->data_mb[i] = x->data[i].mb;
 	}
 	ret->ndata = x->ndata;
+	ret->data_within = x->data_within;
 	if (t->c->tenant_running_max)
 		ret->over_quota = town_tenant(t, x->spec->tenant)->alive >= t->c->tenant_running_max;
 }

@@ -170,6 +170,7 @@ static void decode_data(struct dec *d, struct past_task *t)
 	struct dec c;
 	size_t i;
 
+	wire_str(d, "data_within", DEC_OPT, 120, wire_region, &t->data_within);
 	if (!list || d->r)
 		return;
 	data = arena_array(d->arena, json_array_size(list), sizeof(*data));

@@ -33,6 +33,7 @@ struct past_task {
 	enum task_state state;          /* when it was exported */
 	const char *reason;             /* code, or NULL */
 	int64_t submitted_ms, started_ms, ended_ms;     /* 0: it never came so far */
+	const char *data_within;        /* region that its data must not leave; NULL: none */
 	uint32_t ndata;
 	const struct past_data *data;
 	/* the last run; pool NULL: none that is known */
