@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum { PERCENT = 130 };
@@ -60,15 +61,17 @@ static void policy(const char *name, struct replay *r)
 static void print(void)
 {
 	const struct replay_result *r = &result;
+	struct rusage used;
 
+	getrusage(RUSAGE_SELF, &used);
 	printf("{\"arrived\":%" PRIu64 ",\"placed\":%" PRIu64 ",\"refused\":%" PRIu64
 	       ",\"capacity_milli\":%" PRIu64 ",\"allocated_milli\":%" PRIu64
 	       ",\"at_100_milli\":%" PRIu64 ",\"time_ns\":%" PRIu64 ",\"p50_ns\":%" PRIu64
 	       ",\"p99_ns\":%" PRIu64 ",\"max_ns\":%" PRIu64 ",\"index_bytes\":%" PRIu64
-	       ",\"classes_max\":%" PRIu32 ",\"nodes\":%" PRIu32 "}\n",
+	       ",\"classes_max\":%" PRIu32 ",\"nodes\":%" PRIu32 ",\"rss_bytes\":%ld}\n",
 	       r->arrived, r->placed, r->refused, r->capacity_milli, r->allocated_milli,
 	       r->at_milli[100], r->time_ns, r->p50_ns, r->p99_ns, r->max_ns, r->index.bytes,
-	       r->index.classes_max, trace.nnodes);
+	       r->index.classes_max, trace.nnodes, used.ru_maxrss * 1024);
 }
 
 int main(int argc, char **argv)
