@@ -88,6 +88,8 @@ static bool first_token_wanted(const struct daemon *d)
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/token", d->config.state);
+	if (flow_nusers(d->flow))
+		return false;
 	for (uint32_t i = 0; i < flow_ntokens(d->flow); i++)
 		if (strcmp(flow_token_at(d->flow, i)->name, "default"))
 			return false;
@@ -106,7 +108,7 @@ static int first_token(struct daemon *d, struct err *err)
 		return 0;
 	doc = json_pack("{s:s, s:s, s:[s,s,s,s]}", "name", "default", "tenant", "default", "roles",
 			"user", "operator", "admin", "security");
-	r = flow_token_new(d->flow, doc, true, text, &t, err);
+	r = flow_token_new(d->flow, doc, NULL, text, &t, err);
 	json_decref(doc);
 	if (!r)
 		r = write_state(&d->config, "token", text, err);

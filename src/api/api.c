@@ -70,7 +70,7 @@ static int check_token(struct api_call *c, bool public)
 		return 0;
 	reply_no(c, NO_UNAUTHORIZED, NULL,
 		 http_header(c->req, "authorization") ?
-		 "the token is not known here, or was revoked" : "no token was given",
+		 "the token is not known here, was revoked, or is over" : "no token was given",
 		 "send the header Authorization: Bearer sl_…");
 	return 1;
 }
@@ -91,10 +91,19 @@ static int check_route(struct api_call *c, const char *allow)
 
 static int check_role(struct api_call *c)
 {
-	if (c->route->roles & (ROLE_PUBLIC | c->who.roles))
+	const struct api_route *r = c->route;
+
+	if (!(r->roles & (ROLE_PUBLIC | c->who.roles))) {
+		reply_no(c, NO_FORBIDDEN, NULL, "the token does not have a role that may do this",
+			 "ask an admin of this node for another token");
+		return 1;
+	}
+	if (r->roles & ROLE_PUBLIC || !c->who.scopes || r->scope & c->who.scopes)
 		return 0;
-	reply_no(c, NO_FORBIDDEN, NULL, "the token does not have a role that may do this",
-		 "ask an admin of this node for another token");
+	reply_no(c, NO_FORBIDDEN, NULL,
+		 arena_printf(&c->req->arena, "the token is not for this, which is %s",
+			      scope_name(r->scope)),
+		 "use a token with this scope");
 	return 1;
 }
 

@@ -31,7 +31,7 @@ void api_stop(struct api *a);
  * the journal under way end on their own when the store is freed. */
 struct api *api_free(struct api *a);
 
-/* One line per row, "METHOD PATH ROLES BODY_MAX", for the test that compares with
+/* One line per row, "METHOD PATH ROLES BODY_MAX SCOPE", for the test that compares with
  * doc/openapi.yaml.  ROLES: "public" or names joined by ','. */
 void api_routes_print(FILE *out);
 

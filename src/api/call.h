@@ -40,6 +40,7 @@ struct api_route {
 	size_t body_max;                /* bytes; 0: a body is refused */
 	const char *query;              /* names that may be asked, blanks between; name+: often */
 	api_fn fn;
+	unsigned scope;                 /* the one that a narrowed token needs; 0: public */
 };
 
 extern const struct api_route api_routes[];     /* ends with a NULL method */
@@ -59,6 +60,7 @@ struct api {
 
 	struct stream *streams;         /* stream.c */
 	unsigned nstreams;
+	uint32_t identities;            /* their version when the streams were last looked at */
 	struct timer *tick;
 	struct flow_watch *watch;       /* events.c: while an event stream is open */
 	unsigned nwatchers;
@@ -116,6 +118,7 @@ void call_done(struct api_call *c);             /* give back what is not in the 
 
 /* ---- small writers (task_json.c) ---- */
 void put_json(struct buf *b, const json_t *json);
+void put_new(struct buf *b, json_t *json);              /* the same; steals json */
 void put_text(struct buf *b, const char *s);            /* a string, or null */
 void put_time(struct buf *b, int64_t ms);               /* RFC 3339, or null for 0 */
 void put_reason(struct buf *b, const char *code);       /* {"code","text","text_zh"}, or null */
@@ -200,7 +203,7 @@ struct stream {
 	struct api *api;
 	struct api_call *call;          /* NULL: over */
 	uint64_t ping_at;
-	uint32_t token;
+	struct token who;
 	unsigned busy;                  /* not to be freed now */
 	bool wants_rows;                /* events.c */
 	bool (*step)(struct stream *s);         /* from the tick; true: more to do at once; or NULL */
@@ -253,6 +256,20 @@ void api_dataset_remove(struct api_call *c);
 void api_token_list(struct api_call *c);
 void api_token_new(struct api_call *c);
 void api_token_revoke(struct api_call *c);
+void api_tenant_list(struct api_call *c);
+void api_tenant_get(struct api_call *c);
+void api_tenant_new(struct api_call *c);
+void api_tenant_change(struct api_call *c);
+void api_tenant_remove(struct api_call *c);
+void api_user_list(struct api_call *c);
+void api_user_get(struct api_call *c);
+void api_user_new(struct api_call *c);
+void api_user_change(struct api_call *c);
+void api_user_remove(struct api_call *c);
+void api_session_get(struct api_call *c);
+void api_own_token_list(struct api_call *c);
+void api_own_token_new(struct api_call *c);
+void api_own_token_revoke(struct api_call *c);
 void api_tes_info(struct api_call *c);
 void api_tes_create(struct api_call *c);
 void api_tes_list(struct api_call *c);

@@ -94,7 +94,7 @@ static enum task_state state_after(const struct api *a, const struct record *r)
 /* Rows of the node: whatever names the thing, and never more (a token's row has its hash). */
 static const char *node_name(const struct record *r)
 {
-	static const char *const keys[] = { "pool", "removed", "name", "node" };
+	static const char *const keys[] = { "pool", "removed", "name", "user", "node" };
 	const json_t *doc = r->doc;
 
 	if (json_object_get(doc, "dataset"))
@@ -138,6 +138,12 @@ static const char *name_key(const struct event *e)
 	switch (e->kind) {
 	case RECORD_TOKEN:
 		return "token";
+	case RECORD_TENANT:
+		return "tenant";
+	case RECORD_USER:
+	case RECORD_PASSWORD:
+	case RECORD_SESSION:
+		return "user";
 	case RECORD_DATASET:
 		return "dataset";
 	case RECORD_NODE:

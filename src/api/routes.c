@@ -1,60 +1,97 @@
-/* routes.c - every endpoint, one row each; role, limits and query are columns */
+/* routes.c - every endpoint, one row each; role, limits, query and scope are columns */
 
 #include "api/call.h"
 
 #include <string.h>
 
-enum { WRITERS = ROLE_USER | ROLE_OPERATOR };
+enum {
+	WRITERS = ROLE_USER | ROLE_OPERATOR,
+	KEEPERS = ROLE_ADMIN | ROLE_SECURITY,           /* of accounts */
+	READERS = KEEPERS | ROLE_AUDITOR,
+};
 
 const struct api_route api_routes[] = {
-	{ "GET", "/healthz", ROLE_PUBLIC, 0, "", api_health },
-	{ "GET", "/readyz", ROLE_PUBLIC, 0, "", api_ready },
-	{ "GET", "/metrics", ROLE_ANY, 0, "", api_metrics },
+	{ "GET", "/healthz", ROLE_PUBLIC, 0, "", api_health, 0 },
+	{ "GET", "/readyz", ROLE_PUBLIC, 0, "", api_ready, 0 },
+	{ "GET", "/metrics", ROLE_ANY, 0, "", api_metrics, SCOPE_NODE_READ },
 
-	{ "GET", "/v1/node", ROLE_ANY, 0, "", api_node },
-	{ "GET", "/v1/accelerators", ROLE_ANY, 0, "", api_accelerators },
+	{ "GET", "/v1/node", ROLE_ANY, 0, "", api_node, SCOPE_NODE_READ },
+	{ "GET", "/v1/accelerators", ROLE_ANY, 0, "", api_accelerators, SCOPE_NODE_READ },
 
-	{ "POST", "/v1/tasks", ROLE_USER, API_BODY_TASK, "", api_task_submit },
-	{ "POST", "/v1/batches", ROLE_USER, API_BODY_BATCH, "", api_task_submit_many },
+	{ "POST", "/v1/tasks", ROLE_USER, API_BODY_TASK, "", api_task_submit, SCOPE_TASKS_WRITE },
+	{ "POST", "/v1/batches", ROLE_USER, API_BODY_BATCH, "",
+	  api_task_submit_many, SCOPE_TASKS_WRITE },
 	{ "GET", "/v1/tasks", ROLE_ANY, 0, "state name kind pool array tenant limit before",
-	  api_task_list },
-	{ "GET", "/v1/tasks/{id}", ROLE_ANY, 0, "", api_task_get },
-	{ "POST", "/v1/tasks/{id}/cancel", WRITERS, 0, "", api_task_cancel },
-	{ "GET", "/v1/tasks/{id}/runs", ROLE_ANY, 0, "", api_task_runs },
-	{ "GET", "/v1/tasks/{id}/decisions", ROLE_ANY, 0, "limit after", api_task_decisions },
+	  api_task_list, SCOPE_TASKS_READ },
+	{ "GET", "/v1/tasks/{id}", ROLE_ANY, 0, "", api_task_get, SCOPE_TASKS_READ },
+	{ "POST", "/v1/tasks/{id}/cancel", WRITERS, 0, "", api_task_cancel, SCOPE_TASKS_WRITE },
+	{ "GET", "/v1/tasks/{id}/runs", ROLE_ANY, 0, "", api_task_runs, SCOPE_TASKS_READ },
+	{ "GET", "/v1/tasks/{id}/decisions", ROLE_ANY, 0, "limit after",
+	  api_task_decisions, SCOPE_TASKS_READ },
 	{ "GET", "/v1/tasks/{id}/logs", ROLE_ANY, 0, "stream attempt offset limit follow",
-	  api_task_logs },
-	{ "GET", "/v1/tasks/{id}/events", ROLE_ANY, 0, "after", api_task_events },
-	{ "GET", "/v1/events", ROLE_ANY, 0, "after", api_events },
-	{ "GET", "/v1/history", ROLE_ANY, 0, "limit before", api_history },
-	{ "POST", "/v1/decisions", WRITERS, API_BODY_TASK, "", api_decide },
+	  api_task_logs, SCOPE_TASKS_READ },
+	{ "GET", "/v1/tasks/{id}/events", ROLE_ANY, 0, "after", api_task_events, SCOPE_TASKS_READ },
+	{ "GET", "/v1/events", ROLE_ANY, 0, "after", api_events, SCOPE_TASKS_READ },
+	{ "GET", "/v1/history", ROLE_ANY, 0, "limit before", api_history, SCOPE_TASKS_READ },
+	{ "POST", "/v1/decisions", WRITERS, API_BODY_TASK, "", api_decide, SCOPE_TASKS_READ },
 
-	{ "GET", "/v1/pools", ROLE_ANY, 0, "limit after", api_pool_list },
-	{ "GET", "/v1/pools/{name}", ROLE_ANY, 0, "", api_pool_get },
-	{ "POST", "/v1/pools/{name}/drain", ROLE_OPERATOR, API_BODY_SMALL, "", api_pool_drain },
-	{ "POST", "/v1/pools/{name}/resume", ROLE_OPERATOR, 0, "", api_pool_resume },
+	{ "GET", "/v1/pools", ROLE_ANY, 0, "limit after", api_pool_list, SCOPE_POOLS_READ },
+	{ "GET", "/v1/pools/{name}", ROLE_ANY, 0, "", api_pool_get, SCOPE_POOLS_READ },
+	{ "POST", "/v1/pools/{name}/drain", ROLE_OPERATOR, API_BODY_SMALL, "",
+	  api_pool_drain, SCOPE_POOLS_WRITE },
+	{ "POST", "/v1/pools/{name}/resume", ROLE_OPERATOR, 0, "",
+	  api_pool_resume, SCOPE_POOLS_WRITE },
 	{ "POST", "/v1/pools/{name}/clearance", ROLE_SECURITY, API_BODY_SMALL, "",
-	  api_pool_clearance },
+	  api_pool_clearance, SCOPE_POOLS_WRITE },
 
-	{ "GET", "/v1/datasets", ROLE_ANY, 0, "limit after", api_dataset_list },
+	{ "GET", "/v1/datasets", ROLE_ANY, 0, "limit after", api_dataset_list, SCOPE_DATA_READ },
 	{ "POST", "/v1/datasets", ROLE_USER | ROLE_SECURITY, API_BODY_SMALL, "",
-	  api_dataset_put },
-	{ "GET", "/v1/datasets/{name}", ROLE_ANY, 0, "", api_dataset_get },
+	  api_dataset_put, SCOPE_DATA_WRITE },
+	{ "GET", "/v1/datasets/{name}", ROLE_ANY, 0, "", api_dataset_get, SCOPE_DATA_READ },
 	{ "DELETE", "/v1/datasets/{name}", ROLE_USER | ROLE_SECURITY, 0, "",
-	  api_dataset_remove },
+	  api_dataset_remove, SCOPE_DATA_WRITE },
 
-	{ "GET", "/v1/tokens", ROLE_ADMIN | ROLE_AUDITOR, 0, "limit after", api_token_list },
-	{ "POST", "/v1/tokens", ROLE_ADMIN, API_BODY_SMALL, "", api_token_new },
-	{ "DELETE", "/v1/tokens/{id}", ROLE_ADMIN, 0, "", api_token_revoke },
+	{ "GET", "/v1/tenants", READERS, 0, "limit after", api_tenant_list, SCOPE_IDENTITY_READ },
+	{ "POST", "/v1/tenants", ROLE_ADMIN, API_BODY_SMALL, "", api_tenant_new,
+	  SCOPE_IDENTITY_WRITE },
+	{ "GET", "/v1/tenants/{name}", READERS, 0, "", api_tenant_get, SCOPE_IDENTITY_READ },
+	{ "POST", "/v1/tenants/{name}", ROLE_ADMIN, API_BODY_SMALL, "", api_tenant_change,
+	  SCOPE_IDENTITY_WRITE },
+	{ "DELETE", "/v1/tenants/{name}", ROLE_ADMIN, 0, "", api_tenant_remove,
+	  SCOPE_IDENTITY_WRITE },
 
-	{ "GET", "/ga4gh/tes/v1/service-info", ROLE_ANY, 0, "", api_tes_info },
-	{ "POST", "/ga4gh/tes/v1/tasks", ROLE_USER, API_BODY_TASK, "", api_tes_create },
-	{ "GET", "/ga4gh/tes/v1/tasks", ROLE_ANY, 0,
-	  "name_prefix state tag_key+ tag_value+ page_size page_token view", api_tes_list },
-	{ "GET", "/ga4gh/tes/v1/tasks/{id}", ROLE_ANY, 0, "view", api_tes_get },
-	{ "POST", "/ga4gh/tes/v1/tasks/{id}:cancel", WRITERS, 0, "", api_tes_cancel },
+	{ "GET", "/v1/users", READERS, 0, "limit after", api_user_list, SCOPE_IDENTITY_READ },
+	{ "POST", "/v1/users", ROLE_ADMIN, API_BODY_SMALL, "", api_user_new,
+	  SCOPE_IDENTITY_WRITE },
+	{ "GET", "/v1/users/{name}", READERS, 0, "", api_user_get, SCOPE_IDENTITY_READ },
+	{ "POST", "/v1/users/{name}", KEEPERS, API_BODY_SMALL, "", api_user_change,
+	  SCOPE_IDENTITY_WRITE },
+	{ "DELETE", "/v1/users/{name}", KEEPERS, 0, "", api_user_remove, SCOPE_IDENTITY_WRITE },
 
-	{ NULL, NULL, 0, 0, NULL, NULL },
+	{ "GET", "/v1/session", ROLE_ANY, 0, "", api_session_get, SCOPE_SELF },
+	{ "GET", "/v1/session/tokens", ROLE_ANY, 0, "limit after", api_own_token_list,
+	  SCOPE_SELF },
+	{ "POST", "/v1/session/tokens", ROLE_ANY, API_BODY_SMALL, "", api_own_token_new,
+	  SCOPE_SELF },
+	{ "DELETE", "/v1/session/tokens/{id}", ROLE_ANY, 0, "", api_own_token_revoke,
+	  SCOPE_SELF },
+
+	{ "GET", "/v1/tokens", READERS, 0, "limit after",
+	  api_token_list, SCOPE_IDENTITY_READ },
+	{ "POST", "/v1/tokens", ROLE_ADMIN, API_BODY_SMALL, "",
+	  api_token_new, SCOPE_IDENTITY_WRITE },
+	{ "DELETE", "/v1/tokens/{id}", KEEPERS, 0, "", api_token_revoke, SCOPE_IDENTITY_WRITE },
+
+	{ "GET", "/ga4gh/tes/v1/service-info", ROLE_ANY, 0, "", api_tes_info, SCOPE_TASKS_READ },
+	{ "POST", "/ga4gh/tes/v1/tasks", ROLE_USER, API_BODY_TASK, "",
+	  api_tes_create, SCOPE_TASKS_WRITE },
+	{ "GET", "/ga4gh/tes/v1/tasks", ROLE_ANY, 0, "name_prefix state tag_key+ tag_value+ page_size page_token view",
+	  api_tes_list, SCOPE_TASKS_READ },
+	{ "GET", "/ga4gh/tes/v1/tasks/{id}", ROLE_ANY, 0, "view", api_tes_get, SCOPE_TASKS_READ },
+	{ "POST", "/ga4gh/tes/v1/tasks/{id}:cancel", WRITERS, 0, "",
+	  api_tes_cancel, SCOPE_TASKS_WRITE },
+
+	{ NULL, NULL, 0, 0, NULL, NULL, 0 },
 };
 
 /* One part of a path: up to the next '/', or ':' where the pattern goes on with one, as in
@@ -113,6 +150,6 @@ void api_routes_print(FILE *out)
 				comma = ",";
 			}
 		}
-		fprintf(out, " %zu\n", r->body_max);
+		fprintf(out, " %zu %s\n", r->body_max, r->scope ? scope_name(r->scope) : "-");
 	}
 }

@@ -1,7 +1,8 @@
 /* stream.c - server-sent events: who has one open, the tick, and their end
  *
  * One timer serves all streams.  It runs while there are any: each 250 ms it lets them
- * step (logs), pings the silent ones, and ends those whose token was revoked.
+ * step (logs), pings the silent ones, and ends those whose caller may do less than when they
+ * were opened, or no more.
  */
 
 #include "api/call.h"
@@ -24,7 +25,7 @@ int stream_room(struct api_call *c)
 	unsigned mine = 0;
 
 	for (struct stream *s = a->streams; s; s = s->next)
-		mine += s->token == c->who.id;
+		mine += s->who.id == c->who.id;
 	if (!a->stopping && a->nstreams < API_STREAMS_MAX && mine < API_TOKEN_STREAMS_MAX)
 		return 0;
 	if (a->stopping || a->nstreams >= API_STREAMS_MAX)
@@ -112,14 +113,14 @@ size_t stream_unsent(const struct stream *s)
 	return s->call ? http_stream_unsent(s->call->req) : 0;
 }
 
-static bool revoked(const struct stream *s)
+/* What its caller may do has changed, or its time is over: it asks anew, and is told. */
+static bool over(const struct stream *s)
 {
 	const struct flow *f = s->api->flow;
 
-	for (uint32_t i = 0; i < flow_ntokens(f); i++)
-		if (flow_token_at(f, i)->id == s->token)
-			return flow_token_at(f, i)->revoked;
-	return true;
+	if (!s->who.expires_ms && s->api->identities == flow_identity_version(f))
+		return false;
+	return !flow_token_holds(f, &s->who);
 }
 
 static bool stream_tick(struct stream *s)
@@ -127,12 +128,10 @@ static bool stream_tick(struct stream *s)
 	bool more = false;
 
 	stream_enter(s);
-	if (uv_now(s->api->loop) >= s->ping_at) {
-		if (revoked(s))
-			stream_end(s);
-		else
-			stream_write(s, ": ping\n\n", 8);
-	}
+	if (over(s))
+		stream_end(s);
+	else if (uv_now(s->api->loop) >= s->ping_at)
+		stream_write(s, ": ping\n\n", 8);
 	if (s->step && s->call)
 		more = s->step(s);
 	stream_leave(s);
@@ -147,6 +146,7 @@ static void on_tick(void *arg)
 
 	DL_FOREACH_SAFE(a->streams, s, next)
 		more |= stream_tick(s);
+	a->identities = flow_identity_version(a->flow);
 	if (a->streams)
 		timer_start(a->tick, more ? HASTE_MS : TICK_MS, 0);
 }
@@ -157,7 +157,7 @@ void stream_open(struct api_call *c, struct stream *s)
 
 	s->api = a;
 	s->call = c;
-	s->token = c->who.id;
+	s->who = c->who;
 	s->ping_at = uv_now(a->loop) + PING_MS;
 	c->gone = on_gone;
 	c->arg = s;

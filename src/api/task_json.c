@@ -21,6 +21,12 @@ void put_json(struct buf *b, const json_t *json)
 				   JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 }
 
+void put_new(struct buf *b, json_t *json)
+{
+	put_json(b, json);
+	json_decref(json);
+}
+
 void put_text(struct buf *b, const char *s)
 {
 	if (s)

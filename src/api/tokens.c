@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-void api_token_list(struct api_call *c)
+/* All, or with `user` those of one account. */
+static void list(struct api_call *c, const char *user)
 {
 	struct flow *f = c->api->flow;
 	int64_t limit = API_PAGE_MAX, after = 0, n = 0;
@@ -20,17 +21,14 @@ void api_token_list(struct api_call *c)
 	buf_str(b, "{\"tokens\":[");
 	for (i = 0; i < flow_ntokens(f); i++) {
 		const struct token *t = flow_token_at(f, i);
-		json_t *doc;
 
-		if (t->id <= after)
+		if (t->id <= after || (user && (!*user || strcmp(t->user, user))))
 			continue;
 		if (n == limit)
 			break;
 		if (n++)
 			buf_str(b, ",");
-		doc = token_json(t);
-		put_json(b, doc);
-		json_decref(doc);
+		put_new(b, token_json(t));
 		last = t->id;
 	}
 	if (i < flow_ntokens(f))
@@ -40,7 +38,20 @@ void api_token_list(struct api_call *c)
 	reply_send(c);
 }
 
-void api_token_new(struct api_call *c)
+void api_token_list(struct api_call *c)
+{
+	list(c, NULL);
+}
+
+void api_own_token_list(struct api_call *c)
+{
+	list(c, c->who.user);
+}
+
+typedef int (*make_fn)(struct flow *f, const json_t *doc, const struct token *who, char *ret_text,
+		       const struct token **ret, struct err *err);
+
+static void make(struct api_call *c, make_fn fn)
 {
 	char text[TOKEN_TEXT_LEN + 1];
 	const struct token *t = NULL;
@@ -50,7 +61,7 @@ void api_token_new(struct api_call *c)
 
 	if (call_json(c))
 		return;
-	r = flow_token_new(c->api->flow, c->body, false, text, &t, &err);
+	r = fn(c->api->flow, c->body, &c->who, text, &t, &err);
 	if (r) {
 		reply_err(c, r, &err);
 		return;
@@ -58,10 +69,23 @@ void api_token_new(struct api_call *c)
 	doc = token_json(t);
 	json_object_set_new(doc, "token", json_string(text));
 	explicit_bzero(text, sizeof(text));
+	http_reply_header(c->req, "Cache-Control", "no-store");
 	reply_json(c, 201, doc);
 }
 
-void api_token_revoke(struct api_call *c)
+void api_token_new(struct api_call *c)
+{
+	make(c, flow_token_new);
+}
+
+void api_own_token_new(struct api_call *c)
+{
+	make(c, flow_token_new_own);
+}
+
+typedef int (*drop_fn)(struct flow *f, uint32_t id, const struct token *who, struct err *err);
+
+static void drop(struct api_call *c, drop_fn fn)
 {
 	struct err err = { 0 };
 	int64_t id;
@@ -71,9 +95,19 @@ void api_token_revoke(struct api_call *c)
 		reply_no(c, NO_BAD_REQUEST, "id", "a token id is a whole number", NULL);
 		return;
 	}
-	r = flow_token_revoke(c->api->flow, (uint32_t)id, &err);
+	r = fn(c->api->flow, (uint32_t)id, &c->who, &err);
 	if (r)
 		reply_err(c, r, &err);
 	else
 		reply_empty(c);
+}
+
+void api_token_revoke(struct api_call *c)
+{
+	drop(c, flow_token_revoke);
+}
+
+void api_own_token_revoke(struct api_call *c)
+{
+	drop(c, flow_token_revoke_own);
 }

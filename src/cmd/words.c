@@ -19,6 +19,8 @@ static const struct {
 	  "数据不得离开的区域内没有资源池" },
 	{ "not_admitted", "admission", "准入", "no suitable pool admits this tenant",
 	  "没有合适的资源池准入该租户" },
+	{ "not_named", "other pools", "指定其他池", "the task or its token names other pools",
+	  "任务或其令牌指定了其他资源池" },
 	{ "accelerator", "accelerators", "加速卡", "no pool has these accelerators on one node",
 	  "没有资源池的单个节点具备所需加速卡" },
 	{ "cpu", "cpus", "CPU", "no node of any pool has so many cpus",

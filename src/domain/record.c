@@ -45,6 +45,11 @@ static const struct kind {
 	[RECORD_BUDGET]    = { "budget", true, AUDIT_YES },
 	[RECORD_REFUND]    = { "refund", true, AUDIT_YES },
 	[RECORD_CHECKPOINT] = { "checkpoint", true, AUDIT_NO },      /* a sum of the others */
+	[RECORD_TENANT]    = { "tenant", true, AUDIT_YES },
+	[RECORD_USER]      = { "user", true, AUDIT_YES },
+	[RECORD_PASSWORD]  = { "password", true, AUDIT_YES },
+	[RECORD_SESSION]   = { "session", true, AUDIT_YES },
+	[RECORD_TOKEN_USE] = { "token_use", true, AUDIT_NO },
 };
 
 /* Events that an END may carry, and the words for them. */

@@ -40,6 +40,13 @@ enum record_kind {
 	                         * counted) was never started by it */
 	RECORD_CANCEL = 19,     /* somebody wants it cancelled */
 
+	/* identities, of the node (flow/identity.c) */
+	RECORD_TENANT = 30,     /* made, changed or removed */
+	RECORD_USER = 31,       /* the same of an account */
+	RECORD_PASSWORD = 32,   /* set: its hash, never shown */
+	RECORD_SESSION = 33,    /* opened by a password, or closed */
+	RECORD_TOKEN_USE = 34,  /* when some tokens were last used */
+
 	/* labels (flow/label.c) */
 	RECORD_CLEARANCE = 50,  /* of the node: security confirms what a pool may see */
 	RECORD_DECLARE = 51,    /* of the node: the configuration declares a pool anew */

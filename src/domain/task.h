@@ -57,6 +57,7 @@ enum task_state task_next(enum task_state s, enum task_event ev);
 enum {
 	TASK_ARGS_MAX = 1024, TASK_ARG_LEN_MAX = 128 << 10, TASK_SCRIPT_MAX = 512 << 10,
 	TASK_ENV_MAX = 256, TASK_IO_MAX = 256, TASK_AFTER_MAX = 64,
+	TASK_POOLS_MAX = 16,
 	TASK_ARRAY_MAX = 100000, TASK_RETRIES_MAX = 10, TASK_LOST_MAX = 8,
 	TASK_URL_MAX = 2048, TASK_WALLTIME_MAX_S = 30 * 86400,
 	TASK_ID_TEXT_MAX = 32,
@@ -114,6 +115,8 @@ struct task_spec {
 	const char *data_region;        /* where the undeclared inputs are, or NULL */
 	const char *near;               /* the region of its users, with … */
 	uint32_t max_latency_ms;        /* … this bound; 0: none */
+	uint32_t npools;                /* 0: any pool; else only these */
+	const char *const *pools;
 	int64_t deadline_ms;            /* 0: none */
 	int64_t budget_micro;           /* of one task; 0: none */
 	struct prefer prefer;

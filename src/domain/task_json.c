@@ -16,6 +16,15 @@ static json_t *command_json(const struct task_spec *s)
 	return list;
 }
 
+static json_t *pools_json(const struct task_spec *s)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < s->npools; i++)
+		wire_append(list, json_string(s->pools[i]));
+	return list;
+}
+
 static json_t *env_json(const struct task_spec *s)
 {
 	json_t *obj = json_object();
@@ -121,6 +130,8 @@ static void put_data(json_t *obj, const struct task_spec *s)
 	wire_put(obj, "data_level", level_json(s->level));
 	wire_put_str(obj, "stay_within", s->stay_within);
 	wire_put_str(obj, "data_region", s->data_region);
+	if (s->npools)
+		wire_put(obj, "pools", pools_json(s));
 	wire_put_str(obj, "near", s->near);
 	if (s->max_latency_ms)
 		wire_put_int(obj, "max_latency_ms", s->max_latency_ms);

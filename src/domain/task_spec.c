@@ -161,12 +161,23 @@ static void decode_outputs(struct dec *d, struct task_spec *s)
 	s->noutputs = (uint32_t)json_array_size(list);
 }
 
+static void decode_pools(struct dec *d, struct task_spec *s)
+{
+	dec_strs(d, "pools", DEC_OPT, TASK_POOLS_MAX, 63, &s->pools, &s->npools);
+	if (s->pools && !s->npools)
+		dec_fail(d, "pools", "must have at least one pool, or be left out");
+	for (uint32_t i = 0; d->r == 0 && i < s->npools; i++)
+		if (wire_name(s->pools[i]))
+			dec_fail(d, "pools", "%s", wire_name(s->pools[i]));
+}
+
 static void decode_bounds(struct dec *d, struct task_spec *s)
 {
 	s->level = LEVEL_1;
 	dec_level(d, "data_level", DEC_OPT, &s->level);
 	wire_str(d, "stay_within", DEC_OPT, 120, wire_region, &s->stay_within);
 	wire_str(d, "data_region", DEC_OPT, 120, wire_region, &s->data_region);
+	decode_pools(d, s);
 	wire_str(d, "near", DEC_OPT, 120, wire_region, &s->near);
 	dec_u32(d, "max_latency_ms", DEC_OPT, 1, LATENCY_MAX_MS, &s->max_latency_ms);
 	if (s->max_latency_ms && !s->near)

@@ -40,27 +40,6 @@ static int apply_submit(struct flow *f, const struct record *r, struct err *err)
 	return 0;
 }
 
-static int apply_token(struct flow *f, const struct record *r, struct err *err)
-{
-	struct token t;
-	struct token_entry *e = NULL;
-	int res = token_record_decode(r->doc, &t, err);
-
-	if (res)
-		return res < 0 ? res : -EPROTO;
-	HASH_FIND(hh, f->tokens, t.hash, TOKEN_HASH_LEN, e);
-	if (e) {
-		e->t = t;
-		return 0;
-	}
-	e = mem_alloc(sizeof(*e));
-	e->t = t;
-	HASH_ADD(hh, f->tokens, t.hash, TOKEN_HASH_LEN, e);
-	f->token_list = mem_grow(f->token_list, f->ntokens + 1, sizeof(*f->token_list));
-	f->token_list[f->ntokens++] = &e->t;
-	return 0;
-}
-
 static struct pool *pool_named(const struct flow *f, const char *name)
 {
 	for (uint32_t i = 0; name && i < f->c.npools; i++)
@@ -191,7 +170,12 @@ int flow_apply(struct flow *f, const struct record *r, struct err *err)
 	case RECORD_NODE:
 		return apply_node(f, r);
 	case RECORD_TOKEN:
-		return apply_token(f, r, err);
+	case RECORD_TENANT:
+	case RECORD_USER:
+	case RECORD_PASSWORD:
+	case RECORD_SESSION:
+	case RECORD_TOKEN_USE:
+		return identity_apply(f, r, err);
 	case RECORD_POOL:
 		return apply_pool(f, r);
 	case RECORD_DATASET:

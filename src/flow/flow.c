@@ -159,6 +159,7 @@ static void tick(void *arg)
 	table_forget(f);
 	prune(f, now);
 	ledger_tick(f);
+	identity_tick(f, now);
 	if (queue_top(f))
 		schedule_want(f);
 }
@@ -171,6 +172,7 @@ static void init(struct flow *f, const struct flow_config *c)
 	f->held_end = &f->held;
 	f->history = history_new();
 	ledger_open(f);
+	identity_init(&f->who, c->separate);
 	f->engines = mem_array(c->npools, sizeof(*f->engines));
 	f->lanes = mem_array(c->npools, sizeof(*f->lanes));
 	arena_init(&f->pass_arena);
@@ -216,7 +218,6 @@ int flow_new(const struct flow_config *c, struct flow **ret, struct err *err)
 static void world_done(struct flow *f)
 {
 	struct dataset_entry *d, *dtmp;
-	struct token_entry *t, *ttmp;
 
 	HASH_ITER(hh, f->datasets, d, dtmp) {
 		HASH_DELETE(hh, f->datasets, d);
@@ -228,11 +229,7 @@ static void world_done(struct flow *f)
 		free(d);
 	}
 	free(f->dataset_list);
-	HASH_ITER(hh, f->tokens, t, ttmp) {
-		HASH_DELETE(hh, f->tokens, t);
-		free(t);
-	}
-	free(f->token_list);
+	identity_done(&f->who);
 }
 
 struct flow *flow_free(struct flow *f)

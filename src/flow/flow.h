@@ -17,7 +17,9 @@
 #include "domain/pool.h"
 #include "domain/record.h"
 #include "domain/task.h"
+#include "domain/tenant.h"
 #include "domain/token.h"
+#include "domain/user.h"
 #include "engine/engine.h"
 #include "select/select.h"
 #include "store/store.h"
@@ -56,6 +58,7 @@ struct flow_config {
 	const char *dir;                /* for engines */
 	const char *const *read_roots, *const *write_roots;      /* NULL-terminated */
 	uint64_t seed;
+	bool separate;                  /* several people from the start: 三员分立 holds */
 	struct flow_limits limits;
 	void (*fatal)(void *arg, const char *why);       /* the store gave up: stop the daemon */
 	void *fatal_arg;
@@ -76,15 +79,48 @@ bool flow_ready(const struct flow *f);                  /* replay done, store he
 
 /* ---- who ---- */
 
-/* The token behind a bearer text, or NULL.  Compared by hash; revoked ones are NULL. */
-const struct token *flow_token_find(const struct flow *f, const char *text);
+/* The token behind a bearer text as it counts now, or NULL: not known, revoked, expired, or its
+ * owner is disabled.  Notes the use.  Looked up by hash.  Valid until the loop turns. */
+const struct token *flow_token_find(struct flow *f, const char *text);
+/* Is a token that was found before still good for the same? */
+bool flow_token_holds(const struct flow *f, const struct token *who);
+uint32_t flow_identity_version(const struct flow *f);   /* another one: ask the above again */
+
+/* In order of their ids, revoked ones too; roles as they count now. */
 uint32_t flow_ntokens(const struct flow *f);
 const struct token *flow_token_at(const struct flow *f, uint32_t i);    /* i < flow_ntokens */
-/* Make one; `all_roles`: the default of a node with a single user, which may hold what a later
- * one may not.  *ret_text (TOKEN_TEXT_LEN + 1) is the only time its text is seen. */
-int flow_token_new(struct flow *f, const json_t *doc, bool all_roles, char *ret_text,
+/* Make one for a machine.  `who` NULL: the node itself makes its first one, which may hold what a
+ * later one may not.  *ret_text (TOKEN_TEXT_LEN + 1) is the only time its text is seen. */
+int flow_token_new(struct flow *f, const json_t *doc, const struct token *who, char *ret_text,
 		   const struct token **ret, struct err *err);
-int flow_token_revoke(struct flow *f, uint32_t id, struct err *err);
+/* Make one that belongs to the caller's account. */
+int flow_token_new_own(struct flow *f, const json_t *doc, const struct token *who, char *ret_text,
+		       const struct token **ret, struct err *err);
+int flow_token_revoke(struct flow *f, uint32_t id, const struct token *who, struct err *err);
+int flow_token_revoke_own(struct flow *f, uint32_t id, const struct token *who, struct err *err);
+
+/* Tenants, places in the list with removed ones (NULL); see domain/tenant.h. */
+uint32_t flow_ntenants(const struct flow *f);
+const struct tenant *flow_tenant_at(const struct flow *f, uint32_t i);
+uint32_t flow_tenant_index(const struct flow *f, const struct tenant *t);
+const struct tenant *flow_tenant_find(const struct flow *f, const char *name);
+int flow_tenant_new(struct flow *f, const json_t *doc, const struct token *who,
+		    const struct tenant **ret, struct err *err);
+int flow_tenant_change(struct flow *f, const char *name, const json_t *doc,
+		       const struct token *who, const struct tenant **ret, struct err *err);
+/* FLOW_E_CONFLICT while it has live tasks, accounts, tokens or data sets. */
+int flow_tenant_remove(struct flow *f, const char *name, const struct token *who, struct err *err);
+
+/* Accounts, likewise; who may do what to whom: users.c. */
+uint32_t flow_nusers(const struct flow *f);
+const struct user *flow_user_at(const struct flow *f, uint32_t i);
+uint32_t flow_user_index(const struct flow *f, const struct user *u);
+const struct user *flow_user_find(const struct flow *f, const char *name);
+int flow_user_new(struct flow *f, const json_t *doc, const struct token *who,
+		  const struct user **ret, struct err *err);
+int flow_user_change(struct flow *f, const char *name, const json_t *doc, const struct token *who,
+		     const struct user **ret, struct err *err);
+int flow_user_remove(struct flow *f, const char *name, const struct token *who, struct err *err);
 
 /* ---- tasks ---- */
 

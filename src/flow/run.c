@@ -216,7 +216,8 @@ static const char *forbidden(const struct flow *f, const struct task *t, struct 
 	schedule_snapshot(f, NULL, &s);
 	schedule_ask(f, t->spec, t->no, a);
 	if (eligible_reasons(&s, a, p) & (REASON_BIT(REASON_CLEARANCE) | REASON_BIT(REASON_REGION) |
-					  REASON_BIT(REASON_NOT_ADMITTED)))
+					  REASON_BIT(REASON_NOT_ADMITTED) |
+					  REASON_BIT(REASON_NOT_NAMED)))
 		return "the pool may not see this task any more";
 	return NULL;
 }

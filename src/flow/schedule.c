@@ -91,7 +91,7 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 	ret->data_level = l.level;
 	ret->data_within = l.within;
 	if (f->c.limits.tenant_running_max) {
-		const struct tenant *t = tenant_find(f, s->tenant);
+		const struct tenant_entry *t = tenant_find(f, s->tenant);
 
 		ret->over_quota = t && t->alive >= f->c.limits.tenant_running_max;
 	}

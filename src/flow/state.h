@@ -1,7 +1,8 @@
 /* state.h - what flow keeps in memory; private to this folder
  *
  * Everything here can be rebuilt from the journal.  Who changes what:
- *   apply.c      tasks, submissions, holds, tokens, datasets: by records, live and on replay
+ *   apply.c      tasks, submissions, holds, datasets: by records, live and on replay
+ *   identity.c   tenants, accounts, tokens: likewise
  *   queue.c      the waiting tasks in their order
  *   commit.c     the queue of what is to be done once a row is durable
  */
@@ -9,6 +10,7 @@
 #define FLOW_STATE_H
 
 #include "flow/flow.h"
+#include "flow/identity.h"
 
 #include "base/digest.h"
 #include "domain/label.h"
@@ -22,17 +24,11 @@ enum {
 	PASS_KEPT_MAX = 10000,          /* kinds of task that one pass looks at */
 };
 
-struct tenant {
-	char *name;
-	uint64_t waiting, alive;        /* tasks: in the queue or before it; on a pool */
-	UT_hash_handle hh;
-};
-
 /* A submission: one task, or the tasks of an array.  Found through its first task. */
 struct sub {
 	uint64_t no;
 	struct task_spec *spec;
-	struct tenant *tenant;
+	struct tenant_entry *tenant;
 	struct key *key;                /* NULL: it came without an idempotency key */
 	uint64_t shape;                 /* of the spec, for the queue */
 	uint32_t by_state[TASK_STATE_COUNT];
@@ -85,11 +81,6 @@ struct pool_label {
 	UT_hash_handle hh;
 };
 
-struct token_entry {
-	struct token t;
-	UT_hash_handle hh;              /* by hash */
-};
-
 /* To be done once `seq` is durable. */
 enum after_what { AFTER_CALL, AFTER_SEND, AFTER_SETTLE };
 
@@ -125,7 +116,6 @@ struct flow {
 	uint64_t next_no;
 	uint64_t nsubs;
 	struct key *keys;
-	struct tenant *tenants;
 	struct sub *oldest, *newest;    /* ended submissions, by end */
 	uint64_t nfinished;             /* tasks of these */
 
@@ -146,9 +136,7 @@ struct flow {
 
 	struct engine **engines;        /* by pool id */
 	struct history *history;
-	struct token_entry *tokens;     /* by hash; insertion order by id */
-	struct token **token_list;
-	uint32_t ntokens;
+	struct identity who;
 	struct dataset_entry *datasets; /* by name */
 	struct dataset_entry *places;   /* by place */
 	struct dataset_entry **dataset_list;
@@ -179,8 +167,6 @@ void sub_key(struct flow *f, struct sub *s, const json_t *doc);
 struct key *key_find(const struct flow *f, const char *tenant, const char *text);
 uint64_t doc_hash(const json_t *doc);
 void sub_count(struct flow *f, struct sub *s, enum task_state from, enum task_state to);
-struct tenant *tenant_get(struct flow *f, const char *name);
-const struct tenant *tenant_find(const struct flow *f, const char *name);
 void table_forget(struct flow *f);              /* down to finished_max */
 void table_done(struct flow *f);
 

@@ -9,12 +9,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A token that names pools keeps its tasks to them. */
+static int narrow(struct task_spec *s, const struct token *who, struct err *err)
+{
+	char *names, *save = NULL;
+	const char **list;
+
+	for (uint32_t i = 0; who->pools && i < s->npools; i++)
+		if (!token_has_pool(who, s->pools[i]))
+			return err_field(err, "pools", "names \"%s\", which the token leaves out",
+					 s->pools[i]);
+	if (!who->pools || s->npools)
+		return 0;
+	names = arena_strdup(&s->arena, who->pools);
+	list = arena_array(&s->arena, TOKEN_POOLS_MAX, sizeof(*list));
+	for (char *p = strtok_r(names, ",", &save); p; p = strtok_r(NULL, ",", &save))
+		list[s->npools++] = p;
+	s->pools = list;
+	return 0;
+}
+
 static int decode(const struct flow *f, const json_t *doc, const struct token *who, int64_t now_ms,
 		  struct task_spec **ret, struct err *err)
 {
 	struct task_world w = { f->c.catalogue, prefer_profiles, who->tenant, who->name, now_ms };
 
-	return task_spec_decode(doc, &w, ret, err);
+	struct task_spec *s;
+	int e = task_spec_decode(doc, &w, &s, err);
+
+	if (e)
+		return e;
+	e = narrow(s, who, err);
+	if (e)
+		task_spec_unref(s);
+	else
+		*ret = s;
+	return e;
 }
 
 /* Reads only what is wanted of the world; nothing is changed before everything is checked. */
@@ -26,7 +56,11 @@ static int decode_new(struct flow *f, const json_t *doc, const struct token *who
 
 	if (e)
 		return e;
-	e = inputs_check(f, s, who, err);
+	for (uint32_t i = 0; !e && i < s->npools; i++)
+		if (!flow_pool_find(f, s->pools[i]))
+			e = err_field(err, "pools", "there is no pool \"%s\"", s->pools[i]);
+	if (!e)
+		e = inputs_check(f, s, who, err);
 	if (e)
 		task_spec_unref(s);
 	else
@@ -36,11 +70,14 @@ static int decode_new(struct flow *f, const json_t *doc, const struct token *who
 
 static int room_check(const struct flow *f, const char *tenant, uint64_t n, struct err *err)
 {
-	const struct tenant *t = tenant_find(f, tenant);
+	const struct tenant_entry *t = tenant_find(f, tenant);
 	uint64_t waiting = f->counts.by_state[TASK_WAITING], mine = t ? t->waiting : 0;
 
 	if (f->trouble || f->c.store->ops->pending(f->c.store) > f->c.limits.pending_max)
 		return err_set(err, FLOW_E_BUSY, "the store cannot keep up; try again");
+	if (t && (t->t.disabled || t->t.removed))
+		return err_set(err, FLOW_E_FORBIDDEN, "the tenant %s is disabled: it takes nothing new",
+			       tenant);
 	if (waiting + n > f->c.limits.waiting_max)
 		return err_set(err, FLOW_E_LIMIT, "%llu tasks wait already, the limit is %u",
 			       (unsigned long long)waiting, f->c.limits.waiting_max);

@@ -61,30 +61,6 @@ struct sub *sub_find(const struct flow *f, uint64_t no)
 	return t && t->sub == no ? t->home : NULL;
 }
 
-/* ---- tenants ---- */
-
-const struct tenant *tenant_find(const struct flow *f, const char *name)
-{
-	struct tenant *t = NULL;
-
-	HASH_FIND(hh, f->tenants, name, strlen(name), t);
-	return t;
-}
-
-/* There are as many as tokens name; they stay. */
-struct tenant *tenant_get(struct flow *f, const char *name)
-{
-	struct tenant *t = NULL;
-
-	HASH_FIND(hh, f->tenants, name, strlen(name), t);
-	if (!t) {
-		t = mem_alloc(sizeof(*t));
-		t->name = mem_strdup(name);
-		HASH_ADD_KEYPTR(hh, f->tenants, t->name, strlen(t->name), t);
-	}
-	return t;
-}
-
 /* ---- idempotency keys ---- */
 
 static char *key_text(const char *tenant, const char *key)
@@ -246,16 +222,9 @@ static void page_free(struct flow *f, struct task **page)
 
 void table_done(struct flow *f)
 {
-	struct tenant *t, *tmp;
-
 	for (uint64_t page = 0; page < f->npages; page++)
 		page_free(f, f->pages[page]);
 	free(f->pages);
-	HASH_ITER(hh, f->tenants, t, tmp) {
-		HASH_DELETE(hh, f->tenants, t);
-		free(t->name);
-		free(t);
-	}
 }
 
 const struct task *flow_task(const struct flow *f, uint64_t no)

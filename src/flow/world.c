@@ -1,4 +1,4 @@
-/* world.c - what tasks refer to: pools, datasets, files, tokens */
+/* world.c - what tasks refer to: pools, datasets, files */
 
 #include "flow/state.h"
 
@@ -203,6 +203,8 @@ int flow_pool_drain(struct flow *f, const char *name, bool drain, const char *re
 		return e;
 	if (!flow_pool_find(f, name))
 		return err_set(err, FLOW_E_NOT_FOUND, "there is no pool of this name");
+	if (!token_has_pool(who, name))
+		return err_set(err, FLOW_E_FORBIDDEN, "the token is for other pools");
 	r.doc = json_pack("{s:s, s:b, s:s, s:s}", "pool", name, "drained", drain, "reason",
 			  reason ? reason : "", "by", who->name);
 	flow_commit(f, &r);
@@ -351,79 +353,5 @@ int flow_dataset_remove(struct flow *f, const char *name, const struct token *wh
 	r.doc = json_pack("{s:s, s:s}", "removed", name, "by", who->name);
 	flow_commit(f, &r);
 	json_decref(r.doc);
-	return 0;
-}
-
-/* ---- tokens ---- */
-
-const struct token *flow_token_find(const struct flow *f, const char *text)
-{
-	uint8_t hash[TOKEN_HASH_LEN];
-	struct token_entry *e = NULL;
-
-	if (token_hash(text, hash))
-		return NULL;
-	/* The look-up is by SHA-256 of 256 random bits: its timing tells nothing useful. */
-	HASH_FIND(hh, f->tokens, hash, TOKEN_HASH_LEN, e);
-	return e && !e->t.revoked ? &e->t : NULL;
-}
-
-uint32_t flow_ntokens(const struct flow *f)
-{
-	return f->ntokens;
-}
-
-const struct token *flow_token_at(const struct flow *f, uint32_t i)
-{
-	return i < f->ntokens ? f->token_list[i] : NULL;
-}
-
-static void token_commit(struct flow *f, const struct token *t)
-{
-	struct record r = { .kind = RECORD_TOKEN, .doc = token_record_json(t) };
-
-	flow_commit(f, &r);
-	json_decref(r.doc);
-}
-
-int flow_token_new(struct flow *f, const json_t *doc, bool all_roles, char *ret_text,
-		   const struct token **ret, struct err *err)
-{
-	struct token t = { 0 };
-	int e = flow_busy(f, err);
-
-	if (!e)
-		e = token_decode(doc, all_roles, &t, err);
-	if (e)
-		return e;
-	if (f->ntokens >= TOKENS_MAX)
-		return err_set(err, FLOW_E_LIMIT, "there are %d tokens already", TOKENS_MAX);
-	e = token_make(ret_text, t.hash);
-	if (e)
-		return err_set(err, e, "the kernel gave no random bits");
-	t.id = f->ntokens + 1;
-	t.created_ms = clock_now_ms();
-	token_commit(f, &t);
-	*ret = f->token_list[f->ntokens - 1];
-	return 0;
-}
-
-int flow_token_revoke(struct flow *f, uint32_t id, struct err *err)
-{
-	struct token t;
-	unsigned admins = 0;
-	int e = flow_busy(f, err);
-
-	if (e)
-		return e;
-	if (!id || id > f->ntokens || f->token_list[id - 1]->revoked)
-		return err_set(err, FLOW_E_NOT_FOUND, "there is no such token");
-	t = *f->token_list[id - 1];
-	for (uint32_t i = 0; i < f->ntokens; i++)
-		admins += !f->token_list[i]->revoked && f->token_list[i]->roles & ROLE_ADMIN;
-	if (t.roles & ROLE_ADMIN && admins == 1)
-		return err_set(err, FLOW_E_CONFLICT, "it is the last token with the admin role");
-	t.revoked = true;
-	token_commit(f, &t);
 	return 0;
 }

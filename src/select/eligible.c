@@ -9,6 +9,8 @@
 #include "base/region.h"
 #include "domain/label.h"
 
+#include <string.h>
+
 static bool cleared(const struct ask *a, const struct pool *p)
 {
 	return a->spec->level > LEVEL_NONE && label_level_ok(eligible_level(a), p->clearance);
@@ -27,6 +29,14 @@ static bool region_allowed(const struct ask *a, const struct pool *p)
 static bool admitted(const struct task_spec *t, const struct pool *p)
 {
 	return !p->nadmits || (t->tenant && pool_admits(p, t->tenant));
+}
+
+static bool named(const struct task_spec *t, const struct pool *p)
+{
+	for (uint32_t i = 0; i < t->npools; i++)
+		if (!strcmp(t->pools[i], p->name))
+			return true;
+	return !t->npools;
 }
 
 static bool walltime_allowed(const struct task_spec *t, const struct pool *p)
@@ -84,6 +94,7 @@ uint32_t eligible_pass(struct pass *x, const struct pool *p)
 	      bit(p->drained, REASON_DRAINED) |
 	      bit(p->down, REASON_DOWN) |
 	      bit(!admitted(t, p), REASON_NOT_ADMITTED) |
+	      bit(!named(t, p), REASON_NOT_NAMED) |
 	      bit(!region_allowed(x->a, p), REASON_REGION) |
 	      bit(!near_enough(t, p), REASON_LATENCY);
 	if (p->nnodes || p->seen_ms)

@@ -295,6 +295,10 @@ static void say_rule(struct explain *x, const struct pool *p, enum reason r, str
 		say(need, "%s", text_or(t->tenant, "not known"));
 		say(have, "other tenants only");
 		break;
+	case REASON_NOT_NAMED:
+		say(need, "%s%s", t->npools ? t->pools[0] : "", t->npools > 1 ? " or others" : "");
+		say(have, "%s", p->name);
+		break;
 	case REASON_IMAGE:
 		say(need, "%s", text_or(t->image, "an image"));
 		say(have, "images are not run");

@@ -21,6 +21,8 @@ uint64_t spec_shape(const struct task_spec *s)
 	h = mix_text(h, s->stay_within);
 	h = mix_text(h, s->data_region);
 	h = mix_text(h, s->near);
+	for (uint32_t i = 0; i < s->npools; i++)
+		h = mix_text(h, s->pools[i]);
 	for (uint32_t i = 0; i < s->ninputs; i++)
 		h = rng_mix(mix_text(h, s->inputs[i].dataset), s->inputs[i].size_mb);
 	h = rng_mix(h, s->nodes | (uint64_t)s->cpu_milli << 32);

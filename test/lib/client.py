@@ -246,7 +246,9 @@ class Daemon:
         return Api(address, self.token if token is None else token)
 
     def user(self, tenant, roles=("user",), name=None):
-        """A client with a new token."""
+        """A client with a new token; its tenant is made when it is not there."""
+        if self.api.get(f"/v1/tenants/{tenant}").status_code == 404:
+            assert self.api.post("/v1/tenants", json={"name": tenant}).status_code == 201
         made = self.api.post("/v1/tokens", json={"name": name or f"{tenant}-{'-'.join(roles)}",
                                                  "tenant": tenant, "roles": list(roles)})
         assert made.status_code == 201, made.text

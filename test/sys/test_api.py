@@ -15,6 +15,7 @@ from client import CONTRACT, Daemon  # noqa: E402
 @pytest.fixture(scope="module")
 def node():
     with Daemon() as d:
+        assert d.api.post("/v1/tenants", json={"name": "lab", "title": "实验室"}).status_code == 201
         yield d
 
 
@@ -289,6 +290,46 @@ def test_a_tenant_hears_only_of_its_own(node):
         mine = quiet.submit(script="true")["id"]
         thread.join(20)
         assert {e.data["task"] for e in heard} == {mine}
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "another"])
+def test_a_stream_ends_with_its_token(how):
+    """Within a second, not at the next ping."""
+    with Daemon() as d:
+        for spec in ({"name": "sun", "roles": ["security"]}, {"name": "an", "roles": ["user"]}):
+            assert d.api.post("/v1/users", json={"tenant": "default", **spec}).status_code == 201
+        spec = {"name": "x", "tenant": "default", "roles": ["user"]}
+        if how == "expired":
+            spec["expires"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+        made = d.api.post("/v1/tokens", json=spec).json()
+        began, ended = [], []
+
+        def listen():
+            with d.client(made["token"]) as api, api.stream("GET", "/v1/events", timeout=20) as r:
+                began.append(r.status_code)
+                for _ in r.iter_raw():
+                    pass
+                ended.append(time.monotonic())
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        while not began:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        at = time.monotonic()
+        if how == "revoked":
+            assert d.api.delete(f"/v1/tokens/{made['id']}").status_code == 204
+        elif how == "expired":
+            at += 1.5
+        else:
+            # Somebody else's change leaves it alone.
+            assert d.api.post("/v1/users/an", json={"disabled": True}).status_code == 200
+            time.sleep(1)
+            assert not ended
+            at = time.monotonic()
+            assert d.api.delete(f"/v1/tokens/{made['id']}").status_code == 204
+        thread.join(10)
+        assert ended and ended[0] - at < 1.5
 
 
 def test_a_watch_from_the_future_is_refused(node):

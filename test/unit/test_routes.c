@@ -51,11 +51,22 @@ static void only_health_is_public(void **state)
 			assert_true(!strcmp(r->path, "/healthz") || !strcmp(r->path, "/readyz"));
 }
 
+/* But for its own session, password and tokens. */
 static void an_auditor_cannot_change_anything(void **state)
 {
 	for (const struct api_route *r = api_routes; r->method; r++)
-		if (r->roles & ROLE_AUDITOR)
+		if (r->roles & ROLE_AUDITOR && r->scope != SCOPE_SELF)
 			assert_string_equal(r->method, "GET");
+}
+
+static void every_row_has_one_scope_or_is_public(void **state)
+{
+	for (const struct api_route *r = api_routes; r->method; r++) {
+		if (!(r->roles & ROLE_PUBLIC) && !scope_name(r->scope))
+			fail_msg("%s %s has no scope: which token may be narrowed to it?", r->method,
+				 r->path);
+		assert_true(!(r->roles & ROLE_PUBLIC) || !r->scope);
+	}
 }
 
 static void a_get_takes_no_body(void **state)
@@ -129,6 +140,7 @@ int main(void)
 		cmocka_unit_test(every_row_is_unique),
 		cmocka_unit_test(every_row_asks_for_a_role_or_says_public),
 		cmocka_unit_test(only_health_is_public),
+		cmocka_unit_test(every_row_has_one_scope_or_is_public),
 		cmocka_unit_test(an_auditor_cannot_change_anything),
 		cmocka_unit_test(a_get_takes_no_body),
 		cmocka_unit_test(names_of_a_query_fit_in_one_word),

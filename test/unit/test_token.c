@@ -52,7 +52,8 @@ static void what_does_not_look_like_a_token_is_refused(void **state)
 static int decode(const char *text, bool first, struct token *t, struct err *err)
 {
 	json_t *v = json_of(text);
-	int r = token_decode(v, first, t, err);
+	static char pools[TOKEN_POOLS_LEN];
+	int r = token_decode(v, first, pools, t, err);
 
 	json_decref(v);
 	return r;
@@ -110,6 +111,13 @@ static void wrong_tokens_are_refused_by_field(void **state)
 		{ "{'name':'a','tenant':'b','roles':'user'}", "roles" },
 		{ "{'name':'a','tenant':'b','roles':['user'],'hash':'00'}", "hash" },
 		{ "{'name':'a','tenant':'b','roles':['user'],'id':1}", "id" },
+		{ "{'name':'a','tenant':'b','roles':['user'],'user':'c'}", "user" },
+		{ "{'name':'a','tenant':'b','roles':['user'],'scopes':[]}", "scopes" },
+		{ "{'name':'a','tenant':'b','roles':['user'],'scopes':['tasks']}", "scopes" },
+		{ "{'name':'a','tenant':'b','roles':['user'],'scopes':['self','self']}", "scopes" },
+		{ "{'name':'a','tenant':'b','roles':['user'],'pools':[]}", "pools" },
+		{ "{'name':'a','tenant':'b','roles':['user'],'pools':['a,b']}", "pools" },
+		{ "{'name':'a','tenant':'b','roles':['user'],'expires':'tomorrow'}", "expires" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -119,6 +127,68 @@ static void wrong_tokens_are_refused_by_field(void **state)
 		assert_int_equal(decode(bad[i].text, false, &t, &err), ERR_E_INPUT);
 		says(&err, bad[i].field, "");
 	}
+}
+
+static int decode_own(const char *text, struct token *t, struct err *err)
+{
+	static const struct token owner = { .name = "li", .tenant = "works", .user = "li",
+					    .roles = ROLE_USER | ROLE_OPERATOR };
+	static char pools[TOKEN_POOLS_LEN];
+	json_t *v = json_of(text);
+	int r = token_decode_own(v, &owner, pools, t, err);
+
+	json_decref(v);
+	return r;
+}
+
+static void a_token_of_ones_own_is_for_ones_own_tenant(void **state)
+{
+	struct token t;
+	struct err err;
+
+	assert_int_equal(decode_own("{'name':'laptop'}", &t, &err), 0);
+	assert_string_equal(t.tenant, "works");
+	assert_string_equal(t.user, "li");
+	assert_int_equal(t.roles, ROLE_USER | ROLE_OPERATOR);
+	assert_int_equal(decode_own("{'name':'a','roles':['user']}", &t, &err), 0);
+	assert_int_equal(t.roles, ROLE_USER);
+	assert_int_equal(decode_own("{'name':'a','tenant':'other'}", &t, &err), ERR_E_INPUT);
+	says(&err, "tenant", "");
+	assert_int_equal(decode_own("{'name':'a','roles':['admin']}", &t, &err), ERR_E_INPUT);
+	says(&err, "roles", "among those of the account");
+}
+
+static void pools_of_a_token_match_whole_names(void **state)
+{
+	struct token t = { .pools = "east,west-2" };
+
+	assert_true(token_has_pool(&t, "east"));
+	assert_true(token_has_pool(&t, "west-2"));
+	assert_false(token_has_pool(&t, "west"));
+	assert_false(token_has_pool(&t, "as"));
+	assert_false(token_has_pool(&t, ""));
+	t.pools = NULL;
+	assert_true(token_has_pool(&t, "any"));
+}
+
+static void every_scope_has_one_name(void **state)
+{
+	for (unsigned bit = 1; bit < SCOPE_ANY; bit <<= 1) {
+		assert_non_null(scope_name(bit));
+		assert_int_equal(scope_parse(scope_name(bit)), bit);
+	}
+	assert_int_equal(scope_parse("tasks"), 0);
+	assert_null(scope_name(SCOPE_TASKS_READ | SCOPE_TASKS_WRITE));
+}
+
+static void of_joined_roles_one_is_left(void **state)
+{
+	assert_int_equal(roles_split(ROLE_USER | ROLE_OPERATOR | ROLE_ADMIN | ROLE_SECURITY),
+			 ROLE_USER | ROLE_OPERATOR | ROLE_ADMIN);
+	assert_int_equal(roles_split(ROLE_SECURITY | ROLE_AUDITOR), ROLE_SECURITY);
+	assert_int_equal(roles_split(ROLE_USER), ROLE_USER);
+	for (unsigned set = 0; set < 32; set++)
+		assert_true(roles_separate(roles_split(set)));
 }
 
 static void roles_are_known_by_their_names(void **state)
@@ -134,9 +204,13 @@ static struct token made(void)
 	struct token t = { .id = 7,
 			   .name = "li",
 			   .tenant = "works",
+			   .user = "li",
+			   .scopes = SCOPE_TASKS_READ | SCOPE_POOLS_READ,
+			   .pools = "east,west",
 			   .revoked = true,
 			   .roles = ROLE_USER | ROLE_ADMIN | ROLE_SECURITY,
-			   .created_ms = 1763888400000 };
+			   .created_ms = 1763888400000,
+			   .expires_ms = 1763892000000 };
 
 	for (int i = 0; i < TOKEN_HASH_LEN; i++)
 		t.hash[i] = (uint8_t)(i * 9);
@@ -147,12 +221,17 @@ static void the_journal_keeps_all_of_a_token(void **state)
 {
 	struct token t = made(), back;
 	json_t *v = token_record_json(&t);
+	char pools[TOKEN_POOLS_LEN];
 
-	assert_int_equal(token_record_decode(v, &back, NULL), 0);
+	assert_int_equal(token_record_decode(v, pools, &back, NULL), 0);
 	assert_true(same_json(v, token_record_json(&back)));
 	assert_memory_equal(t.hash, back.hash, TOKEN_HASH_LEN);
 	assert_true(back.revoked);
 	assert_int_equal(back.id, 7);
+	assert_string_equal(back.user, "li");
+	assert_string_equal(back.pools, "east,west");
+	assert_int_equal(back.scopes, SCOPE_TASKS_READ | SCOPE_POOLS_READ);
+	assert_int_equal(back.expires_ms, t.expires_ms);
 }
 
 static void the_api_shows_no_hash(void **state)
@@ -160,8 +239,10 @@ static void the_api_shows_no_hash(void **state)
 	struct token t = made();
 
 	assert_true(same_json(token_json(&t), json_of(
-		"{'id':7,'name':'li','tenant':'works','roles':['user','admin','security'],"
-		"'revoked':true,'created':'2025-11-23T09:00:00.000Z'}")));
+		"{'id':7,'name':'li','tenant':'works','user':'li','roles':['user','admin','security'],"
+		"'scopes':['tasks:read','pools:read'],'pools':['east','west'],'revoked':true,"
+		"'created':'2025-11-23T09:00:00.000Z','expires':'2025-11-23T10:00:00.000Z',"
+		"'used':null}")));
 }
 
 static void a_damaged_record_of_a_token_is_refused(void **state)
@@ -169,16 +250,17 @@ static void a_damaged_record_of_a_token_is_refused(void **state)
 	static const char *const keys[] = { "id", "name", "tenant", "roles", "hash", "revoked",
 					    "created_ms" };
 	struct token t = made(), back;
+	char pools[TOKEN_POOLS_LEN];
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		json_t *v = token_record_json(&t);
 		struct err err;
 
 		json_object_del(v, keys[i]);
-		assert_int_equal(token_record_decode(v, &back, &err), ERR_E_INPUT);
+		assert_int_equal(token_record_decode(v, pools, &back, &err), ERR_E_INPUT);
 		says(&err, keys[i], "is missing");
 		json_object_set_new(v, keys[i], json_string("zz"));
-		assert_int_equal(token_record_decode(v, &back, &err), !strcmp(keys[i], "name") ||
+		assert_int_equal(token_record_decode(v, pools, &back, &err), !strcmp(keys[i], "name") ||
 				 !strcmp(keys[i], "tenant") ? 0 : ERR_E_INPUT);
 		json_decref(v);
 	}
@@ -243,6 +325,10 @@ int main(void)
 		cmocka_unit_test(a_token_holds_several_roles),
 		cmocka_unit_test(admin_security_and_auditor_stay_apart),
 		cmocka_unit_test(wrong_tokens_are_refused_by_field),
+		cmocka_unit_test(a_token_of_ones_own_is_for_ones_own_tenant),
+		cmocka_unit_test(pools_of_a_token_match_whole_names),
+		cmocka_unit_test(every_scope_has_one_name),
+		cmocka_unit_test(of_joined_roles_one_is_left),
 		cmocka_unit_test(roles_are_known_by_their_names),
 		cmocka_unit_test(the_journal_keeps_all_of_a_token),
 		cmocka_unit_test(the_api_shows_no_hash),

@@ -1,0 +1,99 @@
+/* tenants.c - for whom tasks are run: list, make, change, remove */
+
+#include "api/call.h"
+
+/* The place behind the tenant named by after=; 0, or 1 and answered. */
+static int page_from(struct api_call *c, uint32_t *ret_from)
+{
+	const char *after = query_str(c, "after");
+	const struct tenant *t = after ? flow_tenant_find(c->api->flow, after) : NULL;
+
+	*ret_from = t ? flow_tenant_index(c->api->flow, t) + 1 : 0;
+	if (!after || t)
+		return 0;
+	reply_no(c, NO_BAD_REQUEST, "after", "there is no such tenant", NULL);
+	return 1;
+}
+
+void api_tenant_list(struct api_call *c)
+{
+	struct flow *f = c->api->flow;
+	int64_t limit = API_PAGE_MAX, n = 0;
+	const char *last = NULL;
+	uint32_t i;
+	struct buf *b;
+
+	if (query_i64(c, "limit", 1, API_PAGE_MAX, &limit) || page_from(c, &i))
+		return;
+	b = reply_begin(c, 200);
+	buf_str(b, "{\"tenants\":[");
+	for (; i < flow_ntenants(f) && n < limit; i++) {
+		const struct tenant *t = flow_tenant_at(f, i);
+
+		if (!t)
+			continue;
+		if (n++)
+			buf_str(b, ",");
+		put_new(b, tenant_json(t));
+		last = t->name;
+	}
+	buf_str(b, "],\"next\":");
+	put_text(b, i < flow_ntenants(f) ? last : NULL);
+	buf_str(b, "}");
+	reply_send(c);
+}
+
+void api_tenant_get(struct api_call *c)
+{
+	const struct tenant *t = flow_tenant_find(c->api->flow, c->param);
+
+	if (t)
+		reply_json(c, 200, tenant_json(t));
+	else
+		reply_no(c, NO_NOT_FOUND, NULL, "there is no tenant of this name",
+			 "GET /v1/tenants lists them");
+}
+
+static void answer(struct api_call *c, int r, unsigned status, const struct tenant *t,
+		   const struct err *err)
+{
+	if (r)
+		reply_err(c, r, err);
+	else
+		reply_json(c, status, tenant_json(t));
+}
+
+void api_tenant_new(struct api_call *c)
+{
+	const struct tenant *t = NULL;
+	struct err err = { 0 };
+	int r;
+
+	if (call_json(c))
+		return;
+	r = flow_tenant_new(c->api->flow, c->body, &c->who, &t, &err);
+	answer(c, r, 201, t, &err);
+}
+
+void api_tenant_change(struct api_call *c)
+{
+	const struct tenant *t = NULL;
+	struct err err = { 0 };
+	int r;
+
+	if (call_json(c))
+		return;
+	r = flow_tenant_change(c->api->flow, c->param, c->body, &c->who, &t, &err);
+	answer(c, r, 200, t, &err);
+}
+
+void api_tenant_remove(struct api_call *c)
+{
+	struct err err = { 0 };
+	int r = flow_tenant_remove(c->api->flow, c->param, &c->who, &err);
+
+	if (r)
+		reply_err(c, r, &err);
+	else
+		reply_empty(c);
+}

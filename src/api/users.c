@@ -1,0 +1,99 @@
+/* users.c - accounts: list, make, change, remove */
+
+#include "api/call.h"
+
+/* The place behind the account named by after=; 0, or 1 and answered. */
+static int page_from(struct api_call *c, uint32_t *ret_from)
+{
+	const char *after = query_str(c, "after");
+	const struct user *u = after ? flow_user_find(c->api->flow, after) : NULL;
+
+	*ret_from = u ? flow_user_index(c->api->flow, u) + 1 : 0;
+	if (!after || u)
+		return 0;
+	reply_no(c, NO_BAD_REQUEST, "after", "there is no such account", NULL);
+	return 1;
+}
+
+void api_user_list(struct api_call *c)
+{
+	struct flow *f = c->api->flow;
+	int64_t limit = API_PAGE_MAX, n = 0;
+	const char *last = NULL;
+	uint32_t i;
+	struct buf *b;
+
+	if (query_i64(c, "limit", 1, API_PAGE_MAX, &limit) || page_from(c, &i))
+		return;
+	b = reply_begin(c, 200);
+	buf_str(b, "{\"users\":[");
+	for (; i < flow_nusers(f) && n < limit; i++) {
+		const struct user *u = flow_user_at(f, i);
+
+		if (!u)
+			continue;
+		if (n++)
+			buf_str(b, ",");
+		put_new(b, user_json(u));
+		last = u->name;
+	}
+	buf_str(b, "],\"next\":");
+	put_text(b, i < flow_nusers(f) ? last : NULL);
+	buf_str(b, "}");
+	reply_send(c);
+}
+
+void api_user_get(struct api_call *c)
+{
+	const struct user *u = flow_user_find(c->api->flow, c->param);
+
+	if (u)
+		reply_json(c, 200, user_json(u));
+	else
+		reply_no(c, NO_NOT_FOUND, NULL, "there is no account of this name",
+			 "GET /v1/users lists them");
+}
+
+static void answer(struct api_call *c, int r, unsigned status, const struct user *u,
+		   const struct err *err)
+{
+	if (r)
+		reply_err(c, r, err);
+	else
+		reply_json(c, status, user_json(u));
+}
+
+void api_user_new(struct api_call *c)
+{
+	const struct user *u = NULL;
+	struct err err = { 0 };
+	int r;
+
+	if (call_json(c))
+		return;
+	r = flow_user_new(c->api->flow, c->body, &c->who, &u, &err);
+	answer(c, r, 201, u, &err);
+}
+
+void api_user_change(struct api_call *c)
+{
+	const struct user *u = NULL;
+	struct err err = { 0 };
+	int r;
+
+	if (call_json(c))
+		return;
+	r = flow_user_change(c->api->flow, c->param, c->body, &c->who, &u, &err);
+	answer(c, r, 200, u, &err);
+}
+
+void api_user_remove(struct api_call *c)
+{
+	struct err err = { 0 };
+	int r = flow_user_remove(c->api->flow, c->param, &c->who, &err);
+
+	if (r)
+		reply_err(c, r, &err);
+	else
+		reply_empty(c);
+}
