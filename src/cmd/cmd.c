@@ -27,6 +27,10 @@ const struct cmd cmds[] = {
 	  cmd_pools },
 	{ "dataset", "[ls | show NAME | add NAME | rm NAME]", "data sets", "数据集", cmd_dataset },
 	{ "data", "", NULL, NULL, cmd_dataset },        /* its name until 0.1 */
+	{ "tenant", "[ls | show NAME | new NAME | disable NAME | enable NAME | rm NAME]",
+	  "tenants: for whom tasks are run", "租户", cmd_tenant },
+	{ "user", "[ls | show NAME | new NAME | change NAME | disable NAME | enable NAME | rm NAME]",
+	  "accounts and their roles", "账号与角色", cmd_user },
 	{ "token", "[ls | new | revoke ID]", "tokens", "令牌", cmd_token },
 	{ "node", "", "the daemon: version, health, counts", "守护进程：版本、状态与计数", cmd_node },
 	{ "export", "[OPTIONS]", "write what the node has seen to a file, for plan and simulate",
@@ -123,6 +127,7 @@ static int unknown(const char *verb)
 		  "token" },
 		{ "explain", "why" }, { "start", "serve" }, { "help", "--help" }, { "info",
 		  "node" },
+		{ "users", "user" }, { "tenants", "tenant" },
 	};
 
 	for (size_t i = 0; i < sizeof(alias) / sizeof(alias[0]); i++)

@@ -40,6 +40,12 @@ struct token {
 int token_make(char text[TOKEN_TEXT_LEN + 1], uint8_t hash[TOKEN_HASH_LEN]);     /* 0 or -errno */
 int token_hash(const char *text, uint8_t hash[TOKEN_HASH_LEN]);         /* 0, or 1: not of that form */
 
+/* Who did it, for records: the account, else the token's own name. */
+static inline const char *token_by(const struct token *t)
+{
+	return *t->user ? t->user : t->name;
+}
+
 /* May it act on this pool? */
 bool token_has_pool(const struct token *t, const char *pool);
 

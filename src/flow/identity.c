@@ -25,7 +25,7 @@ void identity_commit(struct flow *f, int kind, json_t *doc, const struct token *
 	struct record r = { .kind = (enum record_kind)kind, .doc = doc };
 
 	if (by)
-		json_object_set_new(doc, "by", json_string(*by->user ? by->user : by->name));
+		json_object_set_new(doc, "by", json_string(token_by(by)));
 	flow_commit(f, &r);
 	json_decref(doc);
 }

@@ -183,11 +183,13 @@ int flow_pool_clearance(struct flow *f, const char *name, const struct flow_clea
 		return err_set(err, FLOW_E_FORBIDDEN, "only the security role may do this");
 	if (!l || !flow_pool_find(f, name))
 		return err_set(err, FLOW_E_NOT_FOUND, "there is no pool of this name");
+	if (!token_has_pool(who, name))
+		return err_set(err, FLOW_E_FORBIDDEN, "the token is for other pools");
 	r.doc = json_pack("{s:s, s:o, s:s, s:o, s:s, s:s, s:s}", "pool", name, "clearance",
 			  level_json(c->clearance ? c->clearance : l->confirmed), "region",
 			  c->region ? c->region : l->confirmed_region, "clearance_before",
 			  level_json(l->confirmed), "region_before", l->confirmed_region, "reason",
-			  c->reason, "by", who->name);
+			  c->reason, "by", token_by(who));
 	flow_commit(f, &r);
 	json_decref(r.doc);
 	label_changed(f);

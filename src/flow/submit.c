@@ -32,7 +32,8 @@ static int narrow(struct task_spec *s, const struct token *who, struct err *err)
 static int decode(const struct flow *f, const json_t *doc, const struct token *who, int64_t now_ms,
 		  struct task_spec **ret, struct err *err)
 {
-	struct task_world w = { f->c.catalogue, prefer_profiles, who->tenant, who->name, now_ms };
+	struct task_world w = { f->c.catalogue, prefer_profiles, who->tenant, token_by(who),
+				now_ms };
 
 	struct task_spec *s;
 	int e = task_spec_decode(doc, &w, &s, err);
@@ -293,7 +294,7 @@ int flow_dry_run(struct flow *f, const json_t *doc, const struct token *who, str
 static void cancel_one(struct flow *f, struct task *t, const struct token *who)
 {
 	struct record r = { .kind = RECORD_CANCEL, .sub = t->sub, .task = t->no,
-			    .reason = "cancelled", .text = who->name };
+			    .reason = "cancelled", .text = token_by(who) };
 
 	if (task_state_final(t->state))
 		return;

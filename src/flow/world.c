@@ -206,7 +206,7 @@ int flow_pool_drain(struct flow *f, const char *name, bool drain, const char *re
 	if (!token_has_pool(who, name))
 		return err_set(err, FLOW_E_FORBIDDEN, "the token is for other pools");
 	r.doc = json_pack("{s:s, s:b, s:s, s:s}", "pool", name, "drained", drain, "reason",
-			  reason ? reason : "", "by", who->name);
+			  reason ? reason : "", "by", token_by(who));
 	flow_commit(f, &r);
 	json_decref(r.doc);
 	schedule_want(f);
@@ -307,9 +307,9 @@ static json_t *dataset_record(const struct dataset *d, const struct dataset *old
 	json_object_del(plain, "tenant");
 	if (!d->owner)
 		json_object_set_new(plain, "owner",
-				    json_string(old && old->owner ? old->owner : who->name));
+				    json_string(old && old->owner ? old->owner : token_by(who)));
 	doc = json_pack("{s:s, s:s, s:o}", "tenant", old && !old->removed ? old->tenant :
-			who->tenant, "by", who->name, "dataset", plain);
+			who->tenant, "by", token_by(who), "dataset", plain);
 	if (reason && *reason)
 		json_object_set_new(doc, "reason", json_string(reason));
 	return doc;
@@ -350,7 +350,7 @@ int flow_dataset_remove(struct flow *f, const char *name, const struct token *wh
 		return err_set(err, FLOW_E_NOT_FOUND, "there is no dataset of this name");
 	if (!flow_may_change(who, d->tenant))
 		return err_set(err, FLOW_E_FORBIDDEN, "it is the dataset of another tenant");
-	r.doc = json_pack("{s:s, s:s}", "removed", name, "by", who->name);
+	r.doc = json_pack("{s:s, s:s}", "removed", name, "by", token_by(who));
 	flow_commit(f, &r);
 	json_decref(r.doc);
 	return 0;

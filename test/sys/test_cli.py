@@ -112,7 +112,7 @@ def test_json_is_the_answer_of_the_api(daemon):
     id = submit(daemon, "--wait", *HERE, "true")
     for args, path in ((("show", id), f"/v1/tasks/{id}"), (("pools",), "/v1/pools"),
                        (("why", id), f"/v1/tasks/{id}/decisions"), (("dataset",), "/v1/datasets"),
-                       (("token",), "/v1/tokens")):
+                       (("tenant",), "/v1/tenants"), (("user",), "/v1/users")):
         assert json.loads(ok(daemon.cli(*args, "--json"))) == daemon.api.get(path).json()
     no(daemon.cli("show", "999999", "--json"), NOT_FOUND, '"code"')
 
@@ -172,6 +172,7 @@ def test_data_sets_are_added_shown_and_removed(daemon):
 
 
 def test_a_new_token_is_shown_once_and_can_be_revoked(daemon, tmp_path):
+    ok(daemon.cli("tenant", "new", "lab"))
     made = daemon.cli("token", "new", "--name", "bob", "--tenant", "lab", "--role", "user")
     text = ok(made).strip()
     assert text.startswith("sl_") and len(text) == 46
@@ -185,6 +186,39 @@ def test_a_new_token_is_shown_once_and_can_be_revoked(daemon, tmp_path):
     id = next(t["id"] for t in tokens if t["name"] == "bob")
     ok(daemon.cli("token", "revoke", str(id)))
     no(daemon.cli("ls", "--token-file", str(file)), NOT_ALLOWED)
+
+
+def test_three_people_share_what_one_had():
+    with Daemon() as d:
+        ok(d.cli("tenant", "new", "lab", "--title", "实验室"))
+        assert "实验室" in ok(d.cli("tenant"))
+        no(d.cli("user", "new", "an", "--tenant", "lab", "--role", "user"), CONFLICT, "security")
+        ok(d.cli("user", "new", "sun", "--tenant", "lab", "--role", "security", "--title", "孙"))
+        ok(d.cli("user", "new", "an", "--tenant", "lab", "--role", "user"))
+        no(d.cli("user", "change", "an", "--role", "admin"), NOT_ALLOWED, "only security")
+        out = ok(d.cli("user"))
+        assert "孙" in out and "security" in out
+        assert "user,operator,admin " in ok(d.cli("token")) and "security" not in ok(d.cli("token"))
+        ok(d.cli("user", "disable", "an"))
+        assert "disabled" in ok(d.cli("user", "show", "an"))
+        ok(d.cli("user", "rm", "an"))
+        no(d.cli("user", "show", "an"), NOT_FOUND)
+        ok(d.cli("tenant", "disable", "lab"))
+        no(d.cli("tenant", "rm", "lab"), CONFLICT, "accounts")
+
+
+def test_a_narrowed_token_does_what_it_is_for(tmp_path):
+    with Daemon() as d:
+        text = ok(d.cli("token", "new", "--name", "watcher", "--tenant", "default", "--role", "user",
+                        "--scope", "tasks:read,pools:read", "--pool", "centre",
+                        "--expires", "2099-01-01T12:00:00Z")).strip()
+        file = tmp_path / "token"
+        file.write_text(text)
+        file.chmod(0o600)
+        ok(d.cli("ls", "--token-file", str(file)))
+        no(d.cli("submit", "--token-file", str(file), "true"), NOT_ALLOWED, "tasks:write")
+        assert "2099-01-01" in ok(d.cli("token"))
+        no(d.cli("token", "new", "--own", "--name", "x"), CONFLICT, "machine")
 
 
 def test_a_token_that_others_can_read_is_refused(daemon):
@@ -221,6 +255,11 @@ def test_nobody_there_is_said_with_a_hint(daemon):
     (("logs", "1", "2"), "id"),
     (("pools", "burn"), "burn"),
     (("token", "new", "--name", "x"), "--tenant"),
+    (("token", "ls", "--scope", "tasks:read"), "token new"),
+    (("tenant", "burn"), "burn"),
+    (("tenant", "ls", "--title", "x"), "--title"),
+    (("user", "new", "li"), "--tenant"),
+    (("user", "change", "li"), "--role"),
     (("ls", "--server", "what is this"), "address"),
 ])
 def test_a_slip_is_answered_with_what_to_do(daemon, args, words):
@@ -228,7 +267,7 @@ def test_a_slip_is_answered_with_what_to_do(daemon, args, words):
 
 
 @pytest.mark.parametrize("verb", [
-    "submit", "ls", "show", "why", "logs", "cancel", "pools", "dataset", "token", "node"])
+    "submit", "ls", "show", "why", "logs", "cancel", "pools", "dataset", "tenant", "user", "token", "node"])
 def test_every_verb_explains_itself_in_both_languages(daemon, verb):
     assert ok(daemon.cli(verb, "--help")).startswith(f"usage: suanlu {verb}")
     assert ok(daemon.cli(verb, "--help", "--lang", "zh")).startswith(f"用法：suanlu {verb}")

@@ -1,0 +1,115 @@
+/* tenant.c - `suanlu tenant`: for whom tasks are run */
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "cmd/opt.h"
+#include "cmd/out.h"
+#include "cmd/remote.h"
+
+#include <string.h>
+
+enum { O_TITLE = 256 };
+
+static const struct opt opts[] = {
+	{ O_TITLE, "title", "TEXT", "new: how people call it", "new：显示名称" },
+	{ 0, NULL, NULL, NULL, NULL },
+};
+
+static void list(const json_t *all)
+{
+	struct out_table *t = out_table_new();
+	char text[OUT_TEXT_MAX];
+	const json_t *d;
+	size_t i;
+
+	out_column(t, tr("NAME", "名称"), OUT_LEFT);
+	out_column(t, tr("TITLE", "显示名称"), OUT_TRUNC);
+	out_column(t, tr("MADE", "创建时间"), OUT_LEFT);
+	out_column(t, tr("STATE", "状态"), OUT_LEFT);
+	json_array_foreach(all, i, d) {
+		bool off = json_is_true(json_object_get(d, "disabled"));
+
+		out_row(t);
+		out_cell(t, out_s(d, "name"));
+		out_cell(t, out_s(d, "title"));
+		out_cell(t, out_time(out_s(d, "created"), text));
+		out_cell_style(t, off ? tr("disabled", "已停用") : tr("good", "有效"),
+			       off ? OUT_YELLOW : OUT_GREEN);
+	}
+	out_table_print(t);
+}
+
+static void show(const json_t *d)
+{
+	char text[OUT_TEXT_MAX];
+	bool off = json_is_true(json_object_get(d, "disabled"));
+
+	out_pair_s(tr("name", "名称"), out_s(d, "name"));
+	out_pair_s(tr("title", "显示名称"), out_s(d, "title"));
+	out_pair_s(tr("made", "创建时间"), out_time(out_s(d, "created"), text));
+	out_pair_s(tr("state", "状态"), off ? tr("disabled", "已停用") : tr("good", "有效"));
+}
+
+static int remove_one(struct remote *r, const char *name, const char *path)
+{
+	json_t *got;
+	int res = remote_ask(r, "DELETE", path, NULL, &got);
+
+	if (res == 0 && !cmd_global.json)
+		out_safe(stdout, tr("%s is removed\n", "%s 已删除\n"), name);
+	json_decref(got);
+	return res;
+}
+
+static int run(struct remote *r, const struct opt_part *p, json_t *doc)
+{
+	_cleanup_(mem_freep) char *one = p->name ? remote_path("/v1/tenants/", p->name, "") : NULL;
+	json_t *got = NULL;
+	int res;
+
+	if (!strcmp(p->part, "rm"))
+		return remove_one(r, p->name, one);
+	if (!strcmp(p->part, "new")) {
+		json_object_set_new(doc, "name", json_string(p->name));
+		res = remote_ask(r, "POST", "/v1/tenants", doc, &got);
+	} else if (!strcmp(p->part, "disable") || !strcmp(p->part, "enable")) {
+		json_object_set_new(doc, "disabled", json_boolean(p->part[0] == 'd'));
+		res = remote_ask(r, "POST", one, doc, &got);
+	} else {
+		res = remote_get(r, one ? one : "/v1/tenants", &got);
+	}
+	if (res == 0 && got && !p->name)
+		list(json_object_get(got, "tenants"));
+	else if (res == 0 && got)
+		show(got);
+	json_decref(got);
+	return res;
+}
+
+int cmd_tenant(int argc, char **argv)
+{
+	struct opt_scan s = { .verb = "tenant", .opts = opts, .argc = argc, .argv = argv };
+	_cleanup_(remote_freep) struct remote *r = NULL;
+	json_t *doc = json_object();
+	struct opt_part p;
+	int key, res;
+
+	while ((key = opt_next(&s)) >= 0)
+		json_object_set_new(doc, "title", json_string(s.value));
+	res = key == OPT_END ? 0 : key == OPT_HELP ? -1 : CMD_USAGE;
+	if (res == 0)
+		res = opt_part(&s, "ls", "new|show|disable|enable|rm", &p);
+	if (res == 0 && !p.name && strcmp(p.part, "ls"))
+		res = opt_usage("tenant", tr("there is no \"tenant %.40s\"", "没有 “tenant %.40s”"),
+				p.part);
+	if (res == 0 && json_object_size(doc) && strcmp(p.part, "new"))
+		res = opt_usage("tenant", "%s", tr("--title goes with `tenant new`",
+						   "--title 只用于 `tenant new`"));
+	if (res == 0)
+		res = remote_new(&r);
+	if (res == 0)
+		res = run(r, &p, doc);
+	json_decref(doc);
+	return res < 0 ? CMD_OK : res;
+}

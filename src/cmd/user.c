@@ -1,0 +1,152 @@
+/* user.c - `suanlu user`: accounts, their roles and their passwords */
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "cmd/opt.h"
+#include "cmd/out.h"
+#include "cmd/remote.h"
+#include "cmd/roles.h"
+
+#include <string.h>
+
+enum { O_TENANT = 256, O_ROLE, O_TITLE };
+
+static const struct opt opts[] = {
+	{ O_TENANT, "tenant", "TENANT", "new: for which tenant", "new：所属租户" },
+	{ O_ROLE, "role", "R,R", "new, change: user, operator, admin, security, auditor",
+	  "new、change：角色 user、operator、admin、security、auditor" },
+	{ O_TITLE, "title", "TEXT", "new, change: the person's name", "new、change：姓名" },
+	{ 0, NULL, NULL, NULL, NULL },
+};
+
+static void list(const json_t *all)
+{
+	struct out_table *t = out_table_new();
+	char text[OUT_TEXT_MAX];
+	const json_t *d;
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 4096);
+	out_column(t, tr("NAME", "名称"), OUT_LEFT);
+	out_column(t, tr("PERSON", "姓名"), OUT_TRUNC);
+	out_column(t, tr("TENANT", "租户"), OUT_LEFT);
+	out_column(t, tr("ROLES", "角色"), OUT_LEFT);
+	out_column(t, tr("MADE", "创建时间"), OUT_LEFT);
+	out_column(t, tr("STATE", "状态"), OUT_LEFT);
+	json_array_foreach(all, i, d) {
+		bool off = json_is_true(json_object_get(d, "disabled"));
+
+		buf_reset(&b);
+		roles_put(&b, json_object_get(d, "roles"));
+		out_row(t);
+		out_cell(t, out_s(d, "name"));
+		out_cell(t, out_s(d, "title"));
+		out_cell(t, out_s(d, "tenant"));
+		out_cell(t, b.data);
+		out_cell(t, out_time(out_s(d, "created"), text));
+		out_cell_style(t, off ? tr("disabled", "已停用") : tr("good", "有效"),
+			       off ? OUT_YELLOW : OUT_GREEN);
+	}
+	buf_done(&b);
+	out_table_print(t);
+}
+
+static void show(const json_t *d)
+{
+	char text[OUT_TEXT_MAX];
+	bool off = json_is_true(json_object_get(d, "disabled"));
+	struct buf b;
+
+	buf_init(&b, 4096);
+	roles_put(&b, json_object_get(d, "roles"));
+	out_pair_s(tr("name", "名称"), out_s(d, "name"));
+	out_pair_s(tr("person", "姓名"), out_s(d, "title"));
+	out_pair_s(tr("tenant", "租户"), out_s(d, "tenant"));
+	out_pair_s(tr("roles", "角色"), b.data);
+	out_pair_s(tr("made", "创建时间"), out_time(out_s(d, "created"), text));
+	out_pair_s(tr("state", "状态"), off ? tr("disabled", "已停用") : tr("good", "有效"));
+	buf_done(&b);
+}
+
+static int remove_one(struct remote *r, const char *name, const char *path)
+{
+	json_t *got;
+	int res = remote_ask(r, "DELETE", path, NULL, &got);
+
+	if (res == 0 && !cmd_global.json)
+		out_safe(stdout, tr("%s is removed; its tokens are dead\n", "%s 已删除，其令牌即刻失效\n"),
+			 name);
+	json_decref(got);
+	return res;
+}
+
+static int run(struct remote *r, const struct opt_part *p, json_t *doc)
+{
+	_cleanup_(mem_freep) char *one = p->name ? remote_path("/v1/users/", p->name, "") : NULL;
+	json_t *got = NULL;
+	int res;
+
+	if (!strcmp(p->part, "rm"))
+		return remove_one(r, p->name, one);
+	if (!strcmp(p->part, "new")) {
+		json_object_set_new(doc, "name", json_string(p->name));
+		res = remote_ask(r, "POST", "/v1/users", doc, &got);
+	} else if (!strcmp(p->part, "disable") || !strcmp(p->part, "enable")) {
+		json_object_set_new(doc, "disabled", json_boolean(p->part[0] == 'd'));
+		res = remote_ask(r, "POST", one, doc, &got);
+	} else if (!strcmp(p->part, "change")) {
+		res = remote_ask(r, "POST", one, doc, &got);
+	} else {
+		res = remote_get(r, one ? one : "/v1/users", &got);
+	}
+	if (res == 0 && got && !p->name)
+		list(json_object_get(got, "users"));
+	else if (res == 0 && got)
+		show(got);
+	json_decref(got);
+	return res;
+}
+
+static int check(const struct opt_part *p, const json_t *doc)
+{
+	bool new = !strcmp(p->part, "new"), change = !strcmp(p->part, "change");
+
+	if (!p->name && strcmp(p->part, "ls"))
+		return opt_usage("user", tr("there is no \"user %.40s\"", "没有 “user %.40s”"), p->part);
+	if (json_object_size(doc) && !new && !change)
+		return opt_usage("user", "%s", tr("these options go with `user new` and `user change`",
+						  "这些选项只用于 `user new` 和 `user change`"));
+	if (new && (!json_object_get(doc, "tenant") || !json_object_get(doc, "roles")))
+		return opt_usage("user", "%s", tr("`user new` wants --tenant and --role",
+						  "`user new` 需要 --tenant 和 --role"));
+	if (change && !json_object_size(doc))
+		return opt_usage("user", "%s", tr("`user change` wants --role or --title",
+						  "`user change` 需要 --role 或 --title"));
+	return 0;
+}
+
+int cmd_user(int argc, char **argv)
+{
+	struct opt_scan s = { .verb = "user", .opts = opts, .argc = argc, .argv = argv };
+	_cleanup_(remote_freep) struct remote *r = NULL;
+	json_t *doc = json_object();
+	struct opt_part p;
+	int key, res;
+
+	while ((key = opt_next(&s)) >= 0)
+		json_object_set_new(doc, key == O_TENANT ? "tenant" : key == O_TITLE ? "title" : "roles",
+				    key == O_ROLE ? list_json(s.value) : json_string(s.value));
+	res = key == OPT_END ? 0 : key == OPT_HELP ? -1 : CMD_USAGE;
+	if (res == 0)
+		res = opt_part(&s, "ls", "new|show|change|disable|enable|rm", &p);
+	if (res == 0)
+		res = check(&p, doc);
+	if (res == 0)
+		res = remote_new(&r);
+	if (res == 0)
+		res = run(r, &p, doc);
+	json_decref(doc);
+	return res < 0 ? CMD_OK : res;
+}
