@@ -103,7 +103,7 @@ static int take_pools(struct wish *w, const char *path, bool replace)
 	struct config *c = &w->what;
 	struct pool **pools = NULL;
 	struct err err = { 0 };
-	uint32_t n = 0, at;
+	uint32_t n = 0, at = 0;
 	int res = 0;
 
 	if (config_pools(path, &c->catalogue, &pools, &n, &err))

@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import pty
+import random
 import subprocess
+import sys
 
 import pytest
 
@@ -15,6 +17,9 @@ BUILD = pathlib.Path(os.environ.get("SUANLU_BUILD", ROOT / "build"))
 NODES = "sn,cpu_milli,memory_mib,gpu,model\nbig,32000,131072,4,A10\nsmall,8000,32768,1,T4\n"
 SHAPES = ["4000,8192,1,500,", "4000,8192,1,1000,T4", "8000,16384,2,1000,A10", "2000,4096,0,,"]
 ENV = {**os.environ, "LC_ALL": "C.UTF-8", "SUANLU_LANG": "en"}
+sys.path.insert(0, str(ROOT / "bench" / "openb"))
+import check  # noqa: E402
+import check_live  # noqa: E402
 
 
 @pytest.fixture
@@ -145,6 +150,60 @@ def test_with_departures_it_says_who_waited_and_what_it_cost(timed):
     rows = {row["task"]: row for row in csv.DictReader((timed / "log.csv").open())}
     assert (rows["b"]["start_s"], rows["b"]["end_s"], rows["d"]["node"]) == ("100", "150", "-")
     assert rows["c"]["node"] == "small"
+
+
+# ---- the independent checker of a log ----
+
+@pytest.fixture
+def busy(tables):
+    seed = int(os.environ.get("SUANLU_SEED", "11"))
+    dice = random.Random(seed)
+    print("seed", seed)
+    rows = ["name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,submit_s,run_s"]
+    for i in range(300):
+        gpus = dice.choice([0, 1, 1, 1, 2, 4])
+        rows.append(f"t{i},{dice.choice([500, 2000, 4000])},1024,{gpus},"
+                    f"{dice.choice([250, 500, 1000]) if gpus == 1 else 1000 * (gpus > 0)},"
+                    f"{dice.choice(['', 'A10', 'T4|A10'])},{dice.randrange(600)},{dice.randrange(60)}")
+    (tables / "tasks.csv").write_text("\n".join(rows) + "\n")
+    return tables
+
+
+@pytest.mark.parametrize("policy", ["suanlu", "random", "fgd", "gpu-clustering"])
+@pytest.mark.parametrize("faster", [1, 7])
+def test_a_checker_that_shares_no_code_finds_the_same_figures(busy, policy, faster):
+    r = simulate(busy, "--departures", "--policy", policy, "--faster", str(faster), "--log", "log.csv", "--json")
+    p = json.loads(r.stdout)["policies"][0]
+    seen = check_live.check(busy / "nodes.csv", busy / "tasks.csv", busy / "log.csv", faster)
+    assert (p["started"], p["refused"], p["waited"], p["span_s"]) == (
+        seen["started"], seen["refused"], seen["waited"], seen["span_s"])
+    assert p["waited"] > 50 and p["wait_s"]["max"] == seen["max_wait_s"]
+    assert p["wait_s"]["mean"] == pytest.approx(seen["mean_wait_s"], rel=1e-5)
+    assert p["used_percent"]["devices"] == pytest.approx(seen["devices_percent"], rel=1e-5)
+
+
+@pytest.mark.parametrize("what", ["late", "room", "short", "missing", "refused"])
+def test_the_checker_believes_no_log_that_was_changed(busy, what):
+    assert simulate(busy, "--departures", "--log", "log.csv").returncode == 0
+    rows = list(csv.DictReader((busy / "log.csv").open()))
+    row = next(r for r in rows if r["start_s"] == r["submit_s"] and r["devices"] and int(r["end_s"]) > int(r["start_s"]))
+    if what == "late":                  # it would have fitted before
+        row["start_s"], row["end_s"] = (str(int(row[k]) + 1000) for k in ("start_s", "end_s"))
+    elif what == "room":                # all on the small node
+        for r in rows:
+            r["node"] = "small"
+    elif what == "short":
+        row["end_s"] = str(int(row["end_s"]) - 1)
+    elif what == "missing":
+        rows.remove(row)
+    else:
+        row.update(node="-", start_s="-", end_s="-", devices="-")
+    with (busy / "log.csv").open("w", newline="") as f:
+        w = csv.DictWriter(f, rows[0].keys())
+        w.writeheader()
+        w.writerows(rows)
+    with pytest.raises(check.Breach):
+        check_live.check(busy / "nodes.csv", busy / "tasks.csv", busy / "log.csv")
 
 
 def test_without_a_price_there_is_no_cost(timed):
