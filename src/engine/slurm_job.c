@@ -86,7 +86,8 @@ static json_t *job_of(const struct slurm_api *api, const struct run_spec *r,
 	put_text(job, "current_working_directory", t->dir);
 	put_text(job, "standard_output", t->output);
 	put_text(job, "standard_error", t->output);
-	put(job, "requeue", json_false());      /* 22.05 does not listen; the script sees to it */
+	if (api->requeue)               /* else the script sees to it */
+		put(job, "requeue", json_false());
 	put(job, "environment", environment(api));
 	return job;
 }

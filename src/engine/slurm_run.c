@@ -370,13 +370,16 @@ static void move(struct slurm_run *r, enum slurm_run_state to)
 		cancel(r);
 }
 
-static void act(struct slurm_run *r, const struct slurm_job *j)
+static void act(struct slurm_run *r, const struct slurm_job *listed)
 {
+	struct slurm_job copy = *listed, *j = &copy;
 	struct engine_event ev = { 0 };
 	char text[SLURM_TEXT_MAX];
-	enum slurm_verdict v = slurm_job_verdict(j, r->stop_wanted || r->cancel_sent, &ev, text,
-						 sizeof(text));
+	enum slurm_verdict v;
 
+	if (!*j->hosts && r->hosts)     /* of a failed node Slurm takes the name away */
+		snprintf(j->hosts, sizeof(j->hosts), "%s", r->hosts);
+	v = slurm_job_verdict(j, r->stop_wanted || r->cancel_sent, &ev, text, sizeof(text));
 	if (j->start_s && j->state != SLURM_PENDING)
 		r->start_ms = j->start_s * 1000;
 	if (!r->hosts && j->state == SLURM_RUNNING && *j->hosts)

@@ -436,6 +436,7 @@ static void a_job_is_asked_for_in_the_words_of_38(void **state)
 	assert_true(json_is_object(json_object_get(j, "environment")));
 	assert_true(json_object_size(json_object_get(j, "environment")) > 0);
 	assert_null(json_object_get(j, "argv"));        /* it crashes slurmrestd 22.05 */
+	assert_null(json_object_get(j, "requeue"));     /* "requeue":false means true there */
 	json_decref(v);
 }
 
@@ -451,6 +452,7 @@ static void a_job_is_asked_for_in_the_words_of_later_versions(void **state)
 		assert_string_equal(json_string_value(json_object_get(j, "tres_per_node")),
 				    "gres/gpu:a100:2");
 		assert_null(json_object_get(j, "gres"));
+		assert_true(json_is_false(json_object_get(j, "requeue")));
 		assert_string_equal(json_string_value(json_object_get(j, "nodes")), "2");
 		assert_true(json_is_object(json_object_get(j, "memory_per_node")));
 		assert_true(slurm_num(json_object_get(j, "memory_per_node"), &n) && n == 700);

@@ -1,0 +1,455 @@
+"""The Slurm engine on two real clusters: what works, and what each failure comes to."""
+import http.server
+import pathlib
+import sys
+import threading
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from slurm_bed import Node, Rig, needs_slurm, until  # noqa: E402
+
+pytestmark = needs_slurm
+
+
+@pytest.fixture(scope="module")
+def rig():
+    with Rig() as r:
+        yield r
+
+
+@pytest.fixture
+def node(rig):
+    with Node(rig) as n:
+        n.up()
+        yield n
+
+
+def lines(path):
+    return path.read_text().splitlines() if path.exists() else []
+
+
+# ---- what works ----
+
+def test_a_run_gives_its_code_its_output_and_its_time(node):
+    t = node.sh("echo out; echo err >&2; sleep 1.2; exit 3")
+    task = node.api.wait(t)
+    assert task["state"] == "failed" and task["reason"]["code"] == "exit"
+    run = node.runs(t)[0]
+    assert run["end"] == "exit" and run["exit_code"] == 3
+    assert 1100 <= run["usage"]["run_ms"] < 6000
+    assert node.cli("logs", str(t)).stdout.startswith("out")
+    assert "err" in node.cli("logs", "--stderr", str(t)).stdout
+
+
+def test_a_log_can_be_followed_while_the_run_goes_on(node):
+    t = node.sh("echo first; sleep 30")
+    node.api.wait(t, ("running",))
+    until(lambda: "first" in node.cli("logs", str(t)).stdout)
+    node.api.post(f"/v1/tasks/{t}/cancel")
+    assert node.api.wait(t)["state"] == "cancelled"
+
+
+def test_the_pool_has_the_nodes_and_devices_of_the_cluster(node):
+    s = node.up()
+    assert (s["cpus"], s["accelerators"], s["nodes"], s["nodes_down"]) == (48, 16, 4, 0)
+    groups = node.api.get("/v1/pools/east").json()["groups"]
+    assert {g.get("accelerators", {}).get("model") for g in groups} == {None, "ascend-910b"}
+
+
+def test_a_task_gets_the_devices_it_asks_for(node):
+    t = node.sh("echo $CUDA_VISIBLE_DEVICES", accelerators={"models": ["ascend-910b"], "count": 3})
+    assert node.api.wait(t)["state"] == "done"
+    assert len(node.cli("logs", str(t)).stdout.strip().split(",")) == 3
+
+
+def test_devices_that_the_cluster_does_not_have_are_refused(node):
+    r = node.api.post("/v1/tasks", json={"script": "true", "cpus": 1, "memory_mb": 10,
+                                         "accelerators": {"models": ["h100-sxm"], "count": 1}})
+    assert r.json()["task"]["state"] == "refused"
+
+
+def test_a_gang_gets_its_nodes(node):
+    t = node.sh("echo $SLURM_JOB_NUM_NODES", nodes=2, cpus=4)
+    assert node.api.wait(t)["state"] == "done"
+    assert node.cli("logs", str(t)).stdout.strip() == "2"
+
+
+def test_a_running_and_a_waiting_job_can_be_cancelled(node, rig):
+    a = node.sh("sleep 60", cpus=16)
+    node.api.wait(a, ("running",))
+    node.api.post(f"/v1/tasks/{a}/cancel")
+    assert node.api.wait(a)["state"] == "cancelled"
+    job, state = rig.job_of("east", node.run_id(a))
+    assert job and state == "CANCELLED"
+
+
+def test_an_array_runs_each_element_once(node, rig):
+    count = node.where / "count"
+    t = node.sh(f"echo $SUANLU_ARRAY_INDEX >>{count}", array="0-59")
+    until(lambda: node.api.get("/v1/node").json()["counts"]["done"] >= 60, 60)
+    assert sorted(map(int, lines(count))) == list(range(60))
+    names = [n for _, n, _ in rig.completed("east") if n.startswith(node.run_id(t).rsplit("-", 2)[0])]
+    assert len(names) == len(set(names)) == 60
+
+
+def test_what_others_use_is_not_free(node, rig):
+    before = node.up()["cpus_free"]
+    rig.run("east", "sbatch", "-p", "cpu", "-n", "1", "-c", "8", "-o", "/dev/null", "--wrap",
+            "sleep 30")
+    until(lambda: node.up()["cpus_free"] == before - 8)
+    rig.run("east", "scancel", "-n", "wrap")
+    until(lambda: node.up()["cpus_free"] == before)
+
+
+class Files(http.server.BaseHTTPRequestHandler):
+    stored = {}
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"from the web\n")
+
+    def do_PUT(self):
+        self.stored[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_inputs_are_fetched_and_outputs_stored(node):
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{web.server_port}"
+    (node.files / "in").write_text("from a file\n")
+    t = node.sh("cat a b >c; cp c d", inputs=[{"url": f"{url}/a?X-Signature=secret", "path": "a"},
+                                      {"url": f"file://{node.files}/in", "path": "b"}],
+                outputs=[{"path": "c", "url": f"{url}/c"},
+                         {"path": "d", "url": f"file://{node.files}/out"}])
+    task = node.api.wait(t)
+    web.shutdown()
+    assert task["state"] == "done", node.runs(t)
+    assert Files.stored["/c"] == b"from the web\nfrom a file\n"
+    assert (node.files / "out").read_bytes() == Files.stored["/c"]
+
+
+def test_a_missing_input_says_so(node):
+    t = node.sh("true", inputs=[{"url": f"file://{node.files}/none", "path": "a"}], retries=0)
+    until(lambda: node.runs(t)[0]["end"])
+    run = node.runs(t)[0]
+    assert run["phase"] == "input" and run["exit_code"] != 0
+    node.api.post(f"/v1/tasks/{t}/cancel")
+
+
+def test_without_a_shared_directory_runs_work_but_their_output_stays_there(rig):
+    with Node(rig, shared=False) as node:
+        node.up()
+        count = node.where / "count"
+        t = node.sh(f"echo x >>{count}; exit 4")
+        assert node.api.wait(t)["exit_code"] == 4
+        assert lines(count) == ["x"]
+        assert "no longer kept" in node.cli("logs", str(t)).stdout + node.cli("logs", str(t)).stderr \
+            or node.cli("logs", str(t)).stdout == ""
+
+
+def test_a_unix_socket_serves_as_well(rig):
+    with Node(rig, url=None, socket=rig.env_of("east")["SLURM_RIG_SOCKET"]) as node:
+        node.up()
+        assert node.api.wait(node.sh("true"))["state"] == "done"
+
+
+def test_another_daemon_on_the_same_cluster_leaves_our_runs_alone(node, rig):
+    t = node.sh("sleep 6; exit 7")
+    node.api.wait(t, ("running",))
+    with Node(rig) as other:
+        other.up()
+        assert other.api.wait(other.sh("true"))["state"] == "done"
+        assert node.api.wait(t)["exit_code"] == 7
+
+
+# ---- the door and the controller ----
+
+def test_a_dead_slurmrestd_is_told_and_waited_for(node, rig):
+    rig.fault("kill", "east", "slurmrestd")
+    try:
+        why = node.up(want=False)["why"]
+        assert "could not reach slurmrestd" in why and "refused" in why
+        t = node.sh("true")
+        time.sleep(1)
+        assert node.api.get(f"/v1/tasks/{t}").json()["state"] == "waiting"
+    finally:
+        rig.fault("start", "east", "slurmrestd")
+    assert node.api.wait(t)["state"] == "done"
+
+
+def test_a_dead_slurmctld_is_told_apart_from_a_dead_slurmrestd(node, rig):
+    rig.fault("kill", "east", "slurmctld")
+    try:
+        why = node.up(want=False, seconds=60)["why"]
+        assert "slurmctld does not answer" in why
+    finally:
+        rig.fault("start", "east", "slurmctld")
+    node.up(seconds=60)
+
+
+def test_an_expired_token_is_told_and_a_new_one_is_taken_up(node, rig):
+    node.write_token("east", rig.token("east", seconds=1))
+    why = node.up(want=False, seconds=30)["why"]
+    assert "token" in why and "expired" in why
+    node.write_token("east")
+    node.up()
+    assert node.api.wait(node.sh("true"))["state"] == "done"
+
+
+def test_the_token_is_nowhere_but_in_its_file(node):
+    secret = (node.where / "east.jwt").read_text()
+    assert node.api.wait(node.sh("env"))["state"] == "done"
+    assert secret not in node.log
+    assert secret not in node.api.get("/v1/pools").text
+    pid = node.process.pid
+    for name in ("cmdline", "environ"):
+        assert secret.encode() not in pathlib.Path(f"/proc/{pid}/{name}").read_bytes()
+    for path in node.state.rglob("*"):
+        if path.is_file():
+            assert secret.encode() not in path.read_bytes(), path
+
+
+def test_a_token_file_that_others_can_read_is_refused_at_the_start(rig):
+    node = Node(rig)
+    (node.where / "east.jwt").chmod(0o644)
+    with pytest.raises(AssertionError, match="others than its owner"):
+        node.start()
+
+
+def test_a_submission_to_a_frozen_slurmctld_is_one_job(node, rig):
+    """The trap: slurmrestd gives up after 10 s, and slurmctld takes the job in when it thaws."""
+    count = node.where / "count"
+    rig.fault("freeze", "east", "slurmctld")
+    try:
+        t = node.sh(f"echo x >>{count}")
+        node.api.wait(t, ("sending", "queued"))
+        time.sleep(12)
+    finally:
+        rig.fault("thaw", "east", "slurmctld")
+    assert node.api.wait(t, timeout=60)["state"] == "done"
+    time.sleep(1)
+    assert lines(count) == ["x"]
+    assert len([1 for _, n, _ in rig.completed("east") if n.startswith(node.run_id(t)[:-1])]) == 1
+
+
+def test_a_reply_that_was_lost_with_slurmrestd_is_one_job(node, rig):
+    count = node.where / "count"
+    rig.fault("freeze", "east", "slurmctld")
+    try:
+        t = node.sh(f"echo x >>{count}")
+        node.api.wait(t, ("sending", "queued"))
+        time.sleep(1)
+        rig.fault("kill", "east", "slurmrestd")
+    finally:
+        rig.fault("thaw", "east", "slurmctld")
+        rig.fault("start", "east", "slurmrestd")
+    assert node.api.wait(t, timeout=60)["state"] == "done"
+    time.sleep(1)
+    assert lines(count) == ["x"]
+    assert len([1 for _, n, _ in rig.completed("east") if n.startswith(node.run_id(t)[:-1])]) == 1
+
+
+def test_a_slurmctld_that_forgot_the_job_does_not_run_it_twice(node, rig):
+    """Killed, slurmctld forgets its last seconds, and gives the same number to another job."""
+    count = node.where / "count"
+    t = node.sh(f"echo $SUANLU_RUN >>{count}; sleep 3")
+    node.api.wait(t, ("queued", "running"))
+    rig.fault("kill", "east", "slurmctld")
+    rig.fault("start", "east", "slurmctld")
+    rig.run("east", "sbatch", "-o", "/dev/null", "--wrap", "true")
+    task = node.api.wait(t, timeout=90)
+    assert task["state"] == "done", node.runs(t)
+    assert [r["end"] for r in node.runs(t)].count("exit") == 1
+    assert len(lines(count)) == len(set(lines(count)))      # no run began twice
+
+
+# ---- what a cluster and its admin do to a job ----
+
+def fill(node, rig):
+    """All devices of east belong to somebody else, and the router has heard of it; the job's number."""
+    job = rig.run("east", "sbatch", "--parsable", "-p", "npu", "-N", "2", "--exclusive", "--mem=0",
+                  "--gres=gpu:ascend910b:8", "-o", "/dev/null", "--wrap", "sleep 120").strip()
+    until(lambda: node.up()["accelerators_free"] == 0)
+    return job
+
+
+def test_a_job_held_by_the_admin_is_taken_back(node, rig):
+    block = fill(node, rig)
+    t = node.sh("true", accelerators={"models": ["ascend-910b"], "count": 1})
+    node.api.wait(t, ("queued",))
+    job = until(lambda: rig.job_of("east", node.run_id(t))[0])
+    rig("hold", rig.dir, "east", str(job))
+    until(lambda: node.runs(t)[0]["end"] or node.api.get(f"/v1/tasks/{t}").json()["state"] == "waiting")
+    assert "holds it back" in str(node.runs(t)[0])
+    until(lambda: rig.jobs("east")[job][1] == "CANCELLED")
+    rig.run("east", "scancel", block)
+    assert node.api.wait(t, timeout=60)["state"] == "done"
+
+
+def test_a_job_cancelled_in_the_cluster_says_so(node, rig):
+    t = node.sh("sleep 60")
+    node.api.wait(t, ("running",))
+    job, _ = rig.job_of("east", node.run_id(t))
+    rig("cancel", rig.dir, "east", str(job))
+    task = node.api.wait(t)
+    assert task["state"] == "failed" and task["reason"]["code"] == "stopped"
+    assert "somebody cancelled it in the cluster" in str(node.runs(t))
+
+
+def test_a_job_requeued_by_the_admin_is_taken_back_and_runs_once_more(node, rig):
+    count = node.where / "count"
+    t = node.sh(f"echo $SUANLU_RUN >>{count}; sleep 4")
+    node.api.wait(t, ("running",))
+    until(lambda: lines(count))
+    job, _ = rig.job_of("east", node.run_id(t))
+    rig("requeue", rig.dir, "east", str(job))
+    assert node.api.wait(t, timeout=60)["state"] == "done"
+    assert lines(count) == [node.run_id(t, 1), node.run_id(t, 2)]
+    assert "queued it again" in str(node.runs(t)) or "second time" in str(node.runs(t))
+
+
+def test_a_job_that_can_never_start_does_not_wait_for_ever(node, rig):
+    """The trap: 200, an error in the answer, and a job that pends for ever."""
+    t = node.sh("true", walltime_s=3 * 86400)
+    task = node.api.wait(t, timeout=30)
+    assert task["state"] == "failed" and task["reason"]["code"] == "not_started"
+    until(lambda: rig.job_of("east", node.run_id(t))[1] in (None, "CANCELLED"))
+    assert "not available" in str(node.runs(t)) or "never" in str(node.runs(t))
+
+
+def test_a_directory_that_nodes_cannot_use_is_told(rig):
+    with Node(rig, dir="/proc/nowhere") as node:
+        node.up()
+        t = node.sh("true")
+        assert node.api.wait(t)["reason"]["code"] == "not_started"
+        assert "directory" in str(node.runs(t))
+
+
+def test_a_failed_node_loses_the_run_which_goes_on_elsewhere(rig):
+    """west does not requeue: NODE_FAIL, with exit code 0."""
+    with Node(rig, ("west",)) as node:
+        node.up("west")
+        count = node.where / "count"
+        t = node.sh(f"echo $SLURMD_NODENAME >>{count}; sleep 5",
+                    accelerators={"models": ["a100-40-sxm"], "count": 1})
+        node.api.wait(t, ("running",))
+        first = until(lambda: lines(count))[0]
+        rig.fault("crash", "west", f"slurmd-{first}")
+        try:
+            assert node.api.wait(t, timeout=120)["state"] == "done"
+        finally:
+            rig.fault("start", "west", f"slurmd-{first}")
+        runs = node.runs(t)
+        assert [r["end"] for r in runs] == ["lost", "exit"]
+        assert f"node {first} failed" in runs[0]["text"]
+        assert len(lines(count)) == 2 and lines(count)[1] != first
+
+
+def test_a_job_that_its_cluster_requeues_after_a_failed_node_is_taken_back(node, rig):
+    """east requeues: PENDING again, restart count 1."""
+    count = node.where / "count"
+    t = node.sh(f"echo $SLURMD_NODENAME >>{count}; sleep 5",
+                accelerators={"models": ["ascend-910b"], "count": 1})
+    node.api.wait(t, ("running",))
+    first = until(lambda: lines(count))[0]
+    rig.fault("crash", "east", f"slurmd-{first}")
+    try:
+        assert node.api.wait(t, timeout=120)["state"] == "done"
+    finally:
+        rig.fault("start", "east", f"slurmd-{first}")
+    assert [r["end"] for r in node.runs(t)] == ["lost", "exit"]
+    assert len(lines(count)) == 2
+
+
+def test_walltime_ends_a_run(node):
+    t = node.sh("sleep 300", walltime_s=60)
+    task = node.api.wait(t, timeout=150)
+    assert task["state"] == "failed" and task["reason"]["code"] == "timeout"
+
+
+# ---- rigs of their own ----
+
+def test_a_job_forgotten_before_anyone_looked(tmp_path):
+    with Rig(SLURM_RIG_MIN_JOB_AGE="2") as rig:
+        with Node(rig, directory=tmp_path) as node:
+            node.up()
+            t = node.sh("sleep 4; exit 5")
+            node.api.wait(t, ("running",))
+            node.kill()
+            until(lambda: rig.job_of("east", f"x-{t}-1") == (None, None) and
+                  not any(n.endswith(f"-{t}-1") for n, _, _ in rig.jobs("east").values()), 90)
+            node.start()
+            assert node.api.wait(t)["exit_code"] == 5
+        # without a shared directory nobody knows: it is lost, and runs again
+        other = tmp_path / "other"
+        other.mkdir()
+        with Node(rig, directory=other, shared=False) as node:
+            node.up()
+            t = node.sh("sleep 4; exit 5")
+            node.api.wait(t, ("running",))
+            node.kill()
+            until(lambda: not any(n.endswith(f"-{t}-1") and n.startswith("n")
+                                  for n, _, _ in rig.jobs("east").values()), 90)
+            node.start()
+            until(lambda: len(node.runs(t)) == 2, 60)
+            assert node.runs(t)[0]["end"] == "lost"
+            assert node.api.wait(t)["exit_code"] == 5
+
+
+def test_a_preempted_job_is_chosen_anew(tmp_path):
+    with Rig("--preempt") as rig, Node(rig) as node:
+        node.up()
+        count = node.where / "count"
+        t = node.sh(f"echo $SUANLU_RUN >>{count}; sleep 5",
+                    accelerators={"models": ["ascend-910b"], "count": 1})
+        node.api.wait(t, ("running",))
+        until(lambda: lines(count))
+        job, _ = rig.job_of("east", node.run_id(t))
+        rig("preempt", rig.dir, "east", str(job))
+        until(lambda: len(node.runs(t)) > 1, 60)
+        assert node.runs(t)[0]["end"] == "lost"
+        rig.run("east", "scancel", "-p", "urgent")
+        assert node.api.wait(t, timeout=60)["state"] == "done"
+
+
+# ---- re-routing ----
+
+def test_runs_of_a_silent_cluster_move_and_the_old_ones_are_ended(tmp_path):
+    """The clusters' doors close, the nodes work on: what waits there moves at once, what runs is
+    stopped in the shared directory first, and what is found when the doors open is ended."""
+    with Rig() as rig, Node(rig, ("east", "west")) as node:
+        node.up("east"), node.up("west")
+        node.api.post("/v1/pools/west/drain", json={"reason": "east first"})
+        count = node.where / "count"
+        runs = node.sh(f"echo $SUANLU_RUN >>{count}; sleep 25; echo $SUANLU_RUN >>{count}.end",
+                       cpus=8)
+        node.api.wait(runs, ("running",))
+        block = fill(node, rig)
+        waits = node.sh(f"echo $SUANLU_RUN >>{count}; echo $SUANLU_RUN >>{count}.end", cpus=16)
+        node.api.wait(waits, ("queued",))
+        until(lambda: rig.job_of("east", node.run_id(waits))[0])
+        for daemon in ("slurmrestd", "slurmctld"):
+            rig.fault("kill", "east", daemon)
+        node.up("east", want=False)
+        node.api.post("/v1/pools/west/resume")
+        assert node.api.wait(waits, timeout=60)["state"] == "done"
+        assert node.runs(waits)[0]["end"] == "lost" and node.runs(waits)[1]["pool"] == "west"
+        until(lambda: len(node.runs(runs)) == 2, 60)
+        assert "did not answer" in str(node.runs(runs)[0])
+        for daemon in ("slurmctld", "slurmrestd"):
+            rig.fault("start", "east", daemon)
+        assert node.api.wait(runs, timeout=90)["state"] == "done"
+        node.up("east", seconds=60)
+        rig.run("east", "scancel", block)
+        until(lambda: not [j for j in rig.jobs("east").values() if j[0].startswith("n") and
+                           j[1] in ("RUNNING", "PENDING", "COMPLETING")], 60)
+        ends = lines(pathlib.Path(f"{count}.end"))
+        assert sorted(ends) == sorted([node.run_id(waits, 2), node.run_id(runs, 2)])
