@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "api/guard.h"
 #include "loop/timer.h"
+#include "loop/work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,10 +70,12 @@ static int check_token(struct api_call *c, bool public)
 	}
 	if (public)
 		return 0;
-	reply_no(c, NO_UNAUTHORIZED, NULL,
-		 http_header(c->req, "authorization") ?
-		 "the token is not known here, was revoked, or is over" : "no token was given",
-		 "send the header Authorization: Bearer sl_…");
+	if (http_header(c->req, "authorization"))
+		reply_wrong(c, "the token is not known here, was revoked, or is over",
+			    "send the header Authorization: Bearer sl_…");
+	else
+		reply_no(c, NO_UNAUTHORIZED, NULL, "no token was given",
+			 "send the header Authorization: Bearer sl_…");
 	return 1;
 }
 
@@ -176,6 +180,8 @@ struct api *api_new(uv_loop_t *loop, struct flow *f, const char *version)
 	a->flow = f;
 	a->version = version;
 	a->started_ms = clock_now_ms();
+	a->guard = guard_new();
+	a->work = work_new(loop, API_PASSWORDS, API_PASSWORDS_WAIT);
 	return a;
 }
 
@@ -201,6 +207,8 @@ struct api *api_free(struct api *a)
 	if (!a)
 		return NULL;
 	api_stop(a);
+	work_free(a->work);
+	guard_free(a->guard);
 	for (struct walk *w = a->walks; w; w = w->next)
 		w->api = NULL;
 	origins_done(a);

@@ -15,6 +15,8 @@ struct api_call;
 struct stream;
 struct walk;
 struct origin;
+struct guard;
+struct work;
 typedef void (*api_fn)(struct api_call *c);
 
 enum {
@@ -29,6 +31,8 @@ enum {
 	API_PAGE_MAX = 1000,            /* items of a list */
 	API_STREAMS_MAX = 1000,         /* on this node: each holds a connection and a queue */
 	API_TOKEN_STREAMS_MAX = 200,    /* of one token, so that one client cannot take them all */
+	API_PASSWORDS = 2,              /* hashed at once: 64 MiB and a core each … */
+	API_PASSWORDS_WAIT = 32,        /* … and waiting for it: some seconds of work */
 	API_WALKS_MAX = 256,            /* reads of the journal under way */
 	API_PAST_MAX = 400000,          /* tasks being rebuilt from it, ~120 MB */
 };
@@ -60,6 +64,8 @@ struct api {
 
 	struct stream *streams;         /* stream.c */
 	unsigned nstreams;
+	struct guard *guard;            /* guard.c: wrong tokens and passwords */
+	struct work *work;              /* hashes of passwords */
 	uint32_t identities;            /* their version when the streams were last looked at */
 	struct timer *tick;
 	struct flow_watch *watch;       /* events.c: while an event stream is open */
@@ -111,6 +117,10 @@ void reply_empty(struct api_call *c);                   /* 204 */
 /* Refuse at once, in both languages; `detail` says what in particular is wrong. */
 void reply_no(struct api_call *c, enum no no, const char *field, const char *detail,
 	      const char *hint);
+/* 429, to be asked again after so many seconds. */
+void reply_wait(struct api_call *c, unsigned wait_s, const char *detail);
+/* 401 for a wrong token or password, which is counted; too many: 429. */
+void reply_wrong(struct api_call *c, const char *detail, const char *hint);
 /* Whatever flow or a decoder answered: positive becomes a 4xx, negative a 500. */
 void reply_err(struct api_call *c, int r, const struct err *err);
 int call_json(struct api_call *c);              /* body -> c->body; 1: answered with 400 */
@@ -267,6 +277,10 @@ void api_user_new(struct api_call *c);
 void api_user_change(struct api_call *c);
 void api_user_remove(struct api_call *c);
 void api_session_get(struct api_call *c);
+void api_session_open(struct api_call *c);
+void api_session_close(struct api_call *c);
+void api_password_change(struct api_call *c);
+void api_password_reset(struct api_call *c);
 void api_own_token_list(struct api_call *c);
 void api_own_token_new(struct api_call *c);
 void api_own_token_revoke(struct api_call *c);

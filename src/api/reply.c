@@ -2,6 +2,8 @@
 
 #include "api/call.h"
 
+#include "api/guard.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -136,6 +138,28 @@ void reply_no(struct api_call *c, enum no no, const char *field, const char *det
 {
 	no_begin(c, no, field, detail, hint);
 	reply_send_now(c);
+}
+
+void reply_wait(struct api_call *c, unsigned wait_s, const char *detail)
+{
+	const struct no_row *row = &no_rows[NO_TOO_MANY];
+
+	put_no(reply_begin(c, row->status), row, NULL, detail, NULL);
+	http_reply_header(c->req, "Retry-After", arena_printf(&c->req->arena, "%u", wait_s));
+	reply_send_now(c);
+}
+
+void reply_wrong(struct api_call *c, const char *detail, const char *hint)
+{
+	uint8_t addr[16];
+	unsigned wait_s;
+
+	http_peer(c->req, addr);
+	wait_s = guard_wrong(c->api->guard, addr, clock_now_ms());
+	if (wait_s)
+		reply_wait(c, wait_s, "too many wrong tokens or passwords from your address");
+	else
+		reply_no(c, NO_UNAUTHORIZED, NULL, detail, hint);
 }
 
 static enum no no_of(int r)

@@ -68,6 +68,13 @@ const struct api_route api_routes[] = {
 	  SCOPE_IDENTITY_WRITE },
 	{ "DELETE", "/v1/users/{name}", KEEPERS, 0, "", api_user_remove, SCOPE_IDENTITY_WRITE },
 
+	{ "POST", "/v1/users/{name}/password", KEEPERS, 0, "", api_password_reset,
+	  SCOPE_IDENTITY_WRITE },
+
+	{ "POST", "/v1/session", ROLE_PUBLIC, API_BODY_SMALL, "", api_session_open, 0 },
+	{ "DELETE", "/v1/session", ROLE_ANY, 0, "", api_session_close, SCOPE_SELF },
+	{ "POST", "/v1/session/password", ROLE_ANY, API_BODY_SMALL, "", api_password_change,
+	  SCOPE_SELF },
 	{ "GET", "/v1/session", ROLE_ANY, 0, "", api_session_get, SCOPE_SELF },
 	{ "GET", "/v1/session/tokens", ROLE_ANY, 0, "limit after", api_own_token_list,
 	  SCOPE_SELF },

@@ -29,7 +29,8 @@ const struct cmd cmds[] = {
 	{ "data", "", NULL, NULL, cmd_dataset },        /* its name until 0.1 */
 	{ "tenant", "[ls | show NAME | new NAME | disable NAME | enable NAME | rm NAME]",
 	  "tenants: for whom tasks are run", "租户", cmd_tenant },
-	{ "user", "[ls | show NAME | new NAME | change NAME | disable NAME | enable NAME | rm NAME]",
+	{ "user", "[ls | show NAME | new NAME | change NAME | disable NAME | enable NAME | rm NAME |\n"
+	  "                   reset NAME | login NAME | passwd | logout]",
 	  "accounts and their roles", "账号与角色", cmd_user },
 	{ "token", "[ls | new | revoke ID]", "tokens", "令牌", cmd_token },
 	{ "node", "", "the daemon: version, health, counts", "守护进程：版本、状态与计数", cmd_node },

@@ -7,6 +7,7 @@
 #include "cmd/out.h"
 #include "cmd/remote.h"
 #include "cmd/roles.h"
+#include "cmd/secret.h"
 
 #include <string.h>
 
@@ -82,6 +83,79 @@ static int remove_one(struct remote *r, const char *name, const char *path)
 	return res;
 }
 
+/* The token alone goes to standard output, as that of `token new`. */
+static int login(struct remote *r, const char *name)
+{
+	char password[257];
+	json_t *doc, *got = NULL;
+	int res = secret_read(tr("password: ", "密码："), password, sizeof(password));
+
+	if (res)
+		return res;
+	doc = json_pack("{s:s, s:s}", "user", name, "password", password);
+	explicit_bzero(password, sizeof(password));
+	res = remote_ask(r, "POST", "/v1/session", doc, &got);
+	json_decref(doc);
+	if (res || !got)
+		return res;
+	out_safe(stderr, tr("session of %s until %s; keep its token in a file of mode 0600:\n",
+			    "%s 的会话，有效期至 %s；请将令牌存入权限为 0600 的文件：\n"), name,
+		 out_s(got, "expires"));
+	if (json_is_true(json_object_get(got, "change_password")))
+		out_safe(stderr, "%s\n", tr("the password is for one time: change it with `suanlu user passwd`",
+					    "此密码为一次性密码：请用 `suanlu user passwd` 修改"));
+	out_safe(stdout, "%s\n", out_s(got, "token"));
+	json_decref(got);
+	return 0;
+}
+
+static int passwd(struct remote *r)
+{
+	char old[257], fresh[257];
+	json_t *doc, *got = NULL;
+	int res = secret_read(tr("old password: ", "旧密码："), old, sizeof(old));
+
+	if (!res)
+		res = secret_read(tr("new password: ", "新密码："), fresh, sizeof(fresh));
+	if (res)
+		return res;
+	doc = json_pack("{s:s, s:s}", "old", old, "new", fresh);
+	explicit_bzero(old, sizeof(old));
+	explicit_bzero(fresh, sizeof(fresh));
+	res = remote_ask(r, "POST", "/v1/session/password", doc, &got);
+	json_decref(doc);
+	json_decref(got);
+	if (res == 0 && !cmd_global.json)
+		puts(tr("the password is changed", "密码已修改"));
+	return res;
+}
+
+static int reset(struct remote *r, const char *name)
+{
+	_cleanup_(mem_freep) char *path = remote_path("/v1/users/", name, "/password");
+	json_t *got = NULL;
+	int res = remote_ask(r, "POST", path, NULL, &got);
+
+	if (res || !got)
+		return res;
+	out_safe(stderr, tr("a password for %s, good for one login; it is shown this once:\n",
+			    "%s 的一次性登录密码，仅显示这一次：\n"), name);
+	out_safe(stdout, "%s\n", out_s(got, "password"));
+	json_decref(got);
+	return 0;
+}
+
+static int logout(struct remote *r)
+{
+	json_t *got;
+	int res = remote_ask(r, "DELETE", "/v1/session", NULL, &got);
+
+	if (res == 0 && !cmd_global.json)
+		puts(tr("the session is over", "会话已结束"));
+	json_decref(got);
+	return res;
+}
+
 static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 {
 	_cleanup_(mem_freep) char *one = p->name ? remote_path("/v1/users/", p->name, "") : NULL;
@@ -90,6 +164,14 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 
 	if (!strcmp(p->part, "rm"))
 		return remove_one(r, p->name, one);
+	if (!strcmp(p->part, "login"))
+		return login(r, p->name);
+	if (!strcmp(p->part, "reset"))
+		return reset(r, p->name);
+	if (!strcmp(p->part, "passwd"))
+		return passwd(r);
+	if (!strcmp(p->part, "logout"))
+		return logout(r);
 	if (!strcmp(p->part, "new")) {
 		json_object_set_new(doc, "name", json_string(p->name));
 		res = remote_ask(r, "POST", "/v1/users", doc, &got);
@@ -113,7 +195,8 @@ static int check(const struct opt_part *p, const json_t *doc)
 {
 	bool new = !strcmp(p->part, "new"), change = !strcmp(p->part, "change");
 
-	if (!p->name && strcmp(p->part, "ls"))
+	if (!p->name && strcmp(p->part, "ls") && strcmp(p->part, "passwd") &&
+	    strcmp(p->part, "logout"))
 		return opt_usage("user", tr("there is no \"user %.40s\"", "没有 “user %.40s”"), p->part);
 	if (json_object_size(doc) && !new && !change)
 		return opt_usage("user", "%s", tr("these options go with `user new` and `user change`",
@@ -140,7 +223,7 @@ int cmd_user(int argc, char **argv)
 				    key == O_ROLE ? list_json(s.value) : json_string(s.value));
 	res = key == OPT_END ? 0 : key == OPT_HELP ? -1 : CMD_USAGE;
 	if (res == 0)
-		res = opt_part(&s, "ls", "new|show|change|disable|enable|rm", &p);
+		res = opt_part(&s, "ls", "new|show|change|disable|enable|rm|login|reset", &p);
 	if (res == 0)
 		res = check(&p, doc);
 	if (res == 0)

@@ -122,6 +122,22 @@ int flow_user_change(struct flow *f, const char *name, const json_t *doc, const 
 		     const struct user **ret, struct err *err);
 int flow_user_remove(struct flow *f, const char *name, const struct token *who, struct err *err);
 
+/* Passwords (domain/password.h) are hashed by the caller, on a thread: take the hash, compare or
+ * make one, come back with it.  NULL: no such account, disabled, or without a password. */
+const char *flow_password_of(const struct flow *f, const char *user);
+bool flow_password_once(const struct flow *f, const char *user);        /* to be changed first */
+/* Open a session of 12 hours, whose password was right for `hash`; FLOW_E_CONFLICT when that is not
+ * the hash any more.  At 20 of one account its oldest one is closed. */
+int flow_session_open(struct flow *f, const char *user, const char *hash, char *ret_text,
+		      struct token *ret, struct err *err);
+int flow_session_close(struct flow *f, const struct token *who, struct err *err);
+/* May the caller give this account a new password, for one time?  Their own: with the old one. */
+int flow_password_reset_check(const struct flow *f, const char *user, const struct token *who,
+			      struct err *err);
+/* Set it; all other sessions of the account end. */
+int flow_password_set(struct flow *f, const char *user, const char *hash, bool once,
+		      const struct token *who, struct err *err);
+
 /* ---- tasks ---- */
 
 struct flow_submitted {

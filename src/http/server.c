@@ -226,6 +226,22 @@ unsigned http_server_port(const struct http_server *s)
 					  ntohs(((struct sockaddr_in *)&sa)->sin_port);
 }
 
+void http_peer(const struct http_request *req, uint8_t ret[16])
+{
+	struct sockaddr_storage sa = { 0 };
+	int n = sizeof(sa);
+
+	memset(ret, 0, 16);
+	if (uv_tcp_getpeername(&req->conn->tcp, (struct sockaddr *)&sa, &n))
+		return;
+	if (sa.ss_family == AF_INET6) {
+		memcpy(ret, &((struct sockaddr_in6 *)&sa)->sin6_addr, 16);
+	} else {
+		ret[10] = ret[11] = 0xff;
+		memcpy(ret + 12, &((struct sockaddr_in *)&sa)->sin_addr, 4);
+	}
+}
+
 unsigned http_server_conns(const struct http_server *s)
 {
 	return s->nconns;

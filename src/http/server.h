@@ -95,6 +95,9 @@ struct http_server *http_server_free(struct http_server *s);
  * (Host, Content-Length, Authorization), else the first one counts. */
 const char *http_header(const struct http_request *req, const char *name);
 
+/* Where it comes from: an IPv6 address, or an IPv4 one as ::ffff:a.b.c.d; zeros when not known. */
+void http_peer(const struct http_request *req, uint8_t ret[16]);
+
 /* The decoded value of a query parameter, in the request's arena; NULL when absent
  * or not decodable.  Given twice: the first. */
 const char *http_query(struct http_request *req, const char *name);

@@ -1,0 +1,230 @@
+"""Passwords and sessions; wrong ones are counted, and others are served meanwhile."""
+
+import pathlib
+import socket
+import statistics
+import sys
+import threading
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from client import Daemon  # noqa: E402
+
+GOOD = "ein langer Satz ist leicht"
+
+
+def account(d, name, roles=("user",), password=GOOD):
+    """An account that has been through its first login; its password."""
+    made = d.api.post("/v1/users", json={"name": name, "tenant": "default", "roles": list(roles)})
+    assert made.status_code == 201, made.text
+    keeper = getattr(d, "keeper", d.api)
+    once = keeper.post(f"/v1/users/{name}/password")
+    assert once.status_code == 201, once.text
+    with login(d, name, once.json()["password"]) as api:
+        changed = api.post("/v1/session/password", json={"old": once.json()["password"], "new": password})
+        assert changed.status_code == 204, changed.text
+
+
+def try_login(d, name, password):
+    with d.client(token="") as nobody:
+        return nobody.post("/v1/session", json={"user": name, "password": password})
+
+
+def login(d, name, password=GOOD):
+    r = try_login(d, name, password)
+    assert r.status_code == 201, r.text
+    return d.client(r.json()["token"])
+
+
+@pytest.fixture(scope="module")
+def node():
+    with Daemon() as d:
+        account(d, "sun", ["security"])
+        d.keeper = login(d, "sun")
+        account(d, "li")
+        yield d
+        d.keeper.close()
+
+
+def test_a_session_does_what_its_account_may(node):
+    r = try_login(node, "li", GOOD)
+    assert r.json()["roles"] == ["user"] and not r.json()["change_password"]
+    assert r.headers["cache-control"] == "no-store"
+    with node.client(r.json()["token"]) as li:
+        me = li.get("/v1/session").json()
+        assert me["user"] == "li" and me["session"] and me["scopes"] is None
+        task = li.submit(script="true")
+        assert li.get(f"/v1/tasks/{task['id']}").json()["spec"]["owner"] == "li"
+        assert li.get("/v1/users").status_code == 403
+        assert li.delete("/v1/session").status_code == 204
+        assert li.get("/v1/session").status_code == 401
+    assert node.api.delete("/v1/session").status_code == 409
+
+
+def test_a_password_for_the_first_time_can_only_be_changed(node):
+    node.api.post("/v1/users", json={"name": "new", "tenant": "default", "roles": ["user"]})
+    assert try_login(node, "new", "") .status_code == 400
+    assert try_login(node, "new", "anything goes here").status_code == 401
+    once = node.api.post("/v1/users/new/password").json()["password"]
+    r = try_login(node, "new", once)
+    assert r.json()["change_password"]
+    with node.client(r.json()["token"]) as new:
+        assert new.get("/v1/session").json()["scopes"] == ["self"]
+        assert new.get("/v1/tasks").status_code == 403
+        assert new.post("/v1/tasks", json={"script": "true"}).status_code == 403
+        for old, fresh, status in ((once, "short", 400), (once, once, 400), (once, "new-new-new-1", 400),
+                                   ("not the old one", GOOD, 401), (once, GOOD, 204)):
+            assert new.post("/v1/session/password", json={"old": old, "new": fresh}).status_code == status
+        assert new.get("/v1/tasks").status_code == 200
+    assert try_login(node, "new", once).status_code == 401
+    assert once not in node.log and GOOD not in node.log
+
+
+def test_who_may_reset_whose_password(node):
+    assert node.api.post("/v1/users/sun/password").status_code == 403      # an admin, of security
+    assert node.api.post("/v1/users/nobody/password").status_code == 404
+    with login(node, "li") as li:
+        assert li.post("/v1/users/sun/password").status_code == 403
+    assert node.keeper.post("/v1/users/sun/password").status_code == 403   # one's own
+
+
+def test_a_reset_ends_all_sessions(node):
+    account(node, "reset")
+    with login(node, "reset") as one, login(node, "reset") as two:
+        assert one.post("/v1/session/password",
+                        json={"old": GOOD, "new": GOOD + "!"}).status_code == 204
+        assert one.get("/v1/session").status_code == 200
+        assert two.get("/v1/session").status_code == 401, "the other session ends with a change"
+        assert node.api.post("/v1/users/reset/password").status_code == 201
+        assert one.get("/v1/session").status_code == 401
+
+
+def test_a_disabled_account_has_no_session(node):
+    account(node, "gone")
+    with login(node, "gone") as gone:
+        assert node.api.post("/v1/users/gone", json={"disabled": True}).status_code == 200
+        assert gone.get("/v1/session").status_code == 401
+    assert try_login(node, "gone", GOOD).status_code == 401
+
+
+def test_sessions_outlive_a_restart(tmp_path):
+    with Daemon(directory=tmp_path) as d:
+        account(d, "sun", ["security"])
+        r = try_login(d, "sun", GOOD).json()
+        d.kill()
+        d.start()
+        with d.client(r["token"]) as sun:
+            assert sun.get("/v1/session").json()["user"] == "sun"
+        assert try_login(d, "sun", GOOD).status_code == 201
+
+
+def test_nobody_learns_which_names_exist(node):
+    """The same words, and within the noise the same time."""
+    account(node, "known")
+    took = {"known": [], "unknown": []}
+    words = set()
+    for i in range(4):
+        for name in took:
+            began = time.monotonic()
+            r = try_login(node, name, "a wrong password")
+            took[name].append(time.monotonic() - began)
+            words.add((r.status_code, r.json()["detail"]))
+    assert len(words) == 1 and words.pop()[0] == 401
+    a, b = (statistics.median(took[name]) for name in took)
+    assert 0.4 < a / b < 2.5, took
+
+
+@pytest.mark.parametrize("name", ["locked", "not-there"])
+def test_a_name_is_locked_after_five_wrong_passwords(node, name):
+    if name == "locked":
+        account(node, name)
+    seen = [try_login(node, name, f"a wrong password {i}") for i in range(6)]
+    assert [r.status_code for r in seen] == [401] * 5 + [429]
+    assert 1 <= int(seen[-1].headers["retry-after"]) <= 31
+    # The right one does not help now, and others are not meant.
+    assert try_login(node, name, GOOD).status_code == 429
+    assert try_login(node, "li", GOOD).status_code == 201
+
+
+def test_a_machine_has_no_password(node):
+    with node.user("default") as machine:
+        r = machine.post("/v1/session/password", json={"old": GOOD, "new": GOOD + "!"})
+        assert r.status_code == 409
+
+
+def test_many_logins_do_not_hold_up_others(node):
+    """A password costs a tenth of a second of a core; the loop does not wait for it."""
+    slow, stop = [], threading.Event()
+
+    def ask():
+        with node.client() as api:
+            while not stop.is_set():
+                began = time.monotonic()
+                assert api.get("/v1/node").status_code == 200
+                slow.append(time.monotonic() - began)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    logins = []
+    threads = [threading.Thread(target=lambda i=i: logins.append(
+        try_login(node, f"stranger-{i}", GOOD).status_code)) for i in range(40)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    stop.set()
+    asker.join()
+    assert logins.count(401) >= 10 and set(logins) <= {401, 503, 429}, logins
+    assert statistics.median(slow) < 0.5
+
+
+def test_ten_thousand_wrong_tokens_a_second_keep_nobody_from_working():
+    """Bounded memory, 429 with Retry-After, and right tokens from the same address are served."""
+    with Daemon(env={"ASAN_OPTIONS": "quarantine_size_mb=1"}) as d:
+        host, port = (d.state / "address").read_text().strip().rsplit(":", 1)
+        one = ("GET /v1/node HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sl_%s\r\n\r\n")
+        sent, statuses, stop = [0], {}, threading.Event()
+
+        def flood(k):
+            with socket.create_connection((host, int(port))) as s:
+                i = 0
+                while not stop.is_set():
+                    batch = 100
+                    s.sendall("".join(one % f"{k:04d}{i + n:038d}A" for n in range(batch)).encode())
+                    i += batch
+                    got = b""
+                    while got.count(b"HTTP/1.1 ") < batch or not got.endswith(b"}"):
+                        got += s.recv(1 << 16)
+                    for status in (b"401", b"429"):
+                        statuses[status] = statuses.get(status, 0) + got.count(b"HTTP/1.1 " + status)
+                    if b"HTTP/1.1 429" in got:
+                        assert b"Retry-After: " in got
+                    sent[0] += batch
+
+        def rss():
+            text = pathlib.Path(f"/proc/{d.process.pid}/status").read_text()
+            return int(text.split("VmRSS:")[1].split()[0])
+
+        d.api.get("/v1/node")
+        before = rss()
+        threads = [threading.Thread(target=flood, args=(k,)) for k in range(4)]
+        began = time.monotonic()
+        for t in threads:
+            t.start()
+        served = []
+        while time.monotonic() - began < 4:
+            at = time.monotonic()
+            assert d.api.get("/v1/node").status_code == 200
+            served.append(time.monotonic() - at)
+        stop.set()
+        for t in threads:
+            t.join(20)
+        rate = sent[0] / (time.monotonic() - began)
+        print(f"{rate:.0f} wrong tokens a second; valid ones served in {statistics.median(served) * 1000:.1f} ms,"
+              f" {len(served)} of them; statuses {statuses}")
+        assert statuses[b"429"] > statuses.get(b"401", 0) > 0
+        assert statuses[b"401"] <= 100 + 10 * 8
+        assert len(served) > 20 and statistics.median(served) < 0.5
+        assert rss() - before < 30 << 10, "kB more"
