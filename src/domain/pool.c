@@ -179,6 +179,14 @@ void pool_release(struct pool *p, uint64_t task)
 		pool_recount(p);
 }
 
+const struct placement *pool_held(const struct pool *p, uint64_t task)
+{
+	for (uint32_t i = 0; i < p->nholds; i++)
+		if (p->holds[i].task == task)
+			return &p->holds[i].place;
+	return NULL;
+}
+
 void pool_totals(const struct pool *p, struct pool_totals *ret)
 {
 	struct pool_totals t = { .nodes = p->nnodes };

@@ -87,6 +87,9 @@ struct pool {
 	/* living */
 	enum level declared_clearance;  /* as the configuration says */
 	const char *rule_region;        /* that counts for what may not leave a region; NULL: `region` */
+	uint64_t generation;            /* one more whenever anything declared, or a node itself, has
+	                                 * changed: what was remembered of the pool is void.  Not for
+	                                 * holds, `down` of the pool, `drained` and `seen_ms` */
 	uint32_t nnodes;
 	struct node *nodes;
 	bool told;                      /* its nodes are told by its engine (pool_seen.h), and where a
@@ -127,6 +130,7 @@ const struct pool_link *pool_link_to(const struct pool *p, const char *region);
 void pool_hold(struct pool *p, uint64_t task, int64_t end_p50_ms, int64_t end_p90_ms,
 	       const struct placement *place);
 void pool_release(struct pool *p, uint64_t task);
+const struct placement *pool_held(const struct pool *p, uint64_t task);         /* or NULL */
 
 /* Would pool_hold() fit?  After a restart with another declaration it may not.  A pool whose
  * nodes are told takes all: what is too much shows as no room. */

@@ -165,7 +165,7 @@ bool forecast_hopeless(const struct snapshot *s, const struct ask *a, const stru
 }
 
 uint32_t forecast_pass(struct pass *x, const struct pool *p, const struct lane *l,
-		       struct terms *t)
+		       struct node_placer *pl, struct terms *t)
 {
 	uint32_t why;
 	bool poor;
@@ -174,7 +174,7 @@ uint32_t forecast_pass(struct pass *x, const struct pool *p, const struct lane *
 	run_of(x, p, &t->run);
 	t->run_p50_s = t->run.p50_s;
 	t->run_p90_s = t->run.p90_s;
-	why = wait_pass(x, p, l, t);
+	why = wait_pass(x, p, l, pl, t);
 	t->wait_p50_s = t->wait_p50_s < FOREVER_S ? t->wait_p50_s : FOREVER_S;
 	t->wait_p90_s = t->wait_p90_s < FOREVER_S ? t->wait_p90_s : FOREVER_S;
 	poor = meter(x, p, t);
@@ -193,5 +193,5 @@ void forecast_terms(const struct snapshot *s, const struct ask *a, const struct 
 
 	pass_init(&x, s, a);
 	*ret = (struct terms){ 0 };
-	forecast_pass(&x, p, l, ret);
+	forecast_pass(&x, p, l, NULL, ret);
 }

@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A rank that no placement has: the class is gone, or the ask does not fit. */
-#define RANK_NEVER UINT64_MAX
-
 enum {
 	BLOCK = 64,                     /* ranks of a row that share one minimum */
 	ROW_BUCKETS = 1024,
@@ -251,7 +248,7 @@ static void row_set(struct row *r, uint32_t slot, uint64_t rank)
 static void row_score(struct node_index *x, struct row *r, uint32_t slot)
 {
 	const struct class *c = &x->classes[slot];
-	uint64_t rank = RANK_NEVER;
+	uint64_t rank = NODE_RANK_NEVER;
 
 	if (c->top != NODE_NONE && node_state_fits(&c->state, &r->ask)) {
 		rank = node_state_rank(&c->state, node_value_loss(x->value, &c->state, c->value,
@@ -356,12 +353,12 @@ static struct row *row_of(struct node_index *x, const struct node_ask *ask)
 static uint32_t row_best(const struct node_index *x, const struct row *r)
 {
 	uint32_t nblocks = r->cap / BLOCK, best = NODE_NONE;
-	uint64_t least = RANK_NEVER;
+	uint64_t least = NODE_RANK_NEVER;
 
 	for (uint32_t i = 0; i < nblocks; i++)
 		if (r->least[i] < least)
 			least = r->least[i];
-	if (least == RANK_NEVER)
+	if (least == NODE_RANK_NEVER)
 		return NODE_NONE;
 	for (uint32_t i = 0; i < nblocks; i++)
 		for (uint32_t j = 0; r->least[i] == least && j < BLOCK; j++) {
@@ -400,33 +397,63 @@ int node_index_find(struct node_index *x, const struct node_ask *ask, struct nod
 	return 0;
 }
 
+const struct row *node_index_row(struct node_index *x, const struct node_ask *ask)
+{
+	struct row *r = row_of(x, ask);
+
+	row_sync(x, r);
+	return r;
+}
+
+uint64_t node_index_rank(const struct node_index *x, const struct row *r, uint32_t i)
+{
+	uint32_t slot = x->members[i].class;
+
+	return slot == NODE_NONE ? NODE_RANK_NEVER : r->ranks[slot];
+}
+
+/* ---- without an index ---- */
+
+uint64_t node_rank(const struct node *n, const struct node_kinds *kinds,
+		   const struct node_value *value, const struct node_ask *ask)
+{
+	struct node_state s;
+
+	if (n->down)
+		return NODE_RANK_NEVER;
+	node_state_of(n, kinds, &s);
+	if (!node_state_fits(&s, ask))
+		return NODE_RANK_NEVER;
+	return node_state_rank(&s, node_value_loss(value, &s, node_value_of(value, &s), ask, NULL));
+}
+
+void node_choose(const struct node *n, uint32_t i, const struct node_kinds *kinds,
+		 const struct node_value *value, const struct node_ask *ask,
+		 struct node_choice *ret)
+{
+	struct node_state s;
+
+	node_state_of(n, kinds, &s);
+	choice_fill(value, n, i, &s, node_value_of(value, &s), ask, ret);
+}
+
 int node_scan(uint32_t nnodes, const struct node *nodes, const struct node_kinds *kinds,
 	      const struct node_value *value, const struct node_ask *ask, struct node_choice *ret)
 {
-	struct node_state s, best_state = { .cpu_milli = 0 };
-	uint64_t best_rank = RANK_NEVER;
+	uint64_t best_rank = NODE_RANK_NEVER;
 	uint32_t best = NODE_NONE;
 
 	for (uint32_t i = 0; i < nnodes; i++) {
-		uint64_t rank;
+		uint64_t rank = node_rank(&nodes[i], kinds, value, ask);
 
-		if (nodes[i].down)
-			continue;
-		node_state_of(&nodes[i], kinds, &s);
-		if (!node_state_fits(&s, ask))
-			continue;
-		rank = node_state_rank(&s, node_value_loss(value, &s, node_value_of(value, &s),
-							   ask, NULL));
 		if (rank < best_rank) {
 			best_rank = rank;
-			best_state = s;
 			best = i;
 		}
 	}
 	if (best == NODE_NONE)
 		return 1;
-	choice_fill(value, &nodes[best], best, &best_state, node_value_of(value, &best_state),
-		    ask, ret);
+	node_choose(&nodes[best], best, kinds, value, ask, ret);
 	return 0;
 }
 

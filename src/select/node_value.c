@@ -44,7 +44,12 @@ struct node_value {
 	struct kind kinds[NODE_KINDS_MAX];
 	float fill[DEVICE_MILLI + 1];           /* of r thousandths, once takers come */
 	float ample_inv[DEVICE_MILLI + 1];      /* 1 / a(r) */
-	float taken[CURVE + 1], scarce[CURVE + 1];      /* the two factors, tabulated */
+	const struct curves *curves;
+};
+
+/* The two factors, tabulated: the same for every mix. */
+struct curves {
+	float taken[CURVE + 1], scarce[CURVE + 1];
 };
 
 /* ---- kinds and mix ---- */
@@ -98,6 +103,26 @@ void node_mix_add(struct node_mix *mix, const struct node_ask *ask)
 	mix->shapes[rarest].count++;
 }
 
+uint64_t node_mix_next(uint64_t total)
+{
+	uint64_t next = LESSON_FIRST;
+
+	while (next <= total && next < LESSON_FADE)
+		next *= 2;
+	return next;
+}
+
+void node_mix_fade(struct node_mix *mix)
+{
+	if (mix->total < LESSON_FADE)
+		return;
+	mix->total = 0;
+	for (uint32_t i = 0; i < mix->n; i++) {
+		mix->shapes[i].count = (mix->shapes[i].count + 1) / 2;
+		mix->total += mix->shapes[i].count;
+	}
+}
+
 /* ---- states ---- */
 
 void node_state_of(const struct node *n, const struct node_kinds *k, struct node_state *ret)
@@ -136,14 +161,16 @@ bool node_state_fits(const struct node_state *s, const struct node_ask *ask)
 
 uint64_t node_state_rank(const struct node_state *s, int32_t loss)
 {
-	const uint32_t cpu_max = (1u << 18) - 1;
-	uint32_t devices = 0, cpu = s->cpu_milli / 8;
+	const uint64_t most = (1u << 18) - 1;
+	uint64_t devices = 0, rest = s->cpu_milli / 8;
 
 	for (uint32_t i = 0; i < s->ndevices; i++)
 		devices += s->free_milli[i];            /* at most 16,000: 14 bits */
-	if (cpu > cpu_max)
-		cpu = cpu_max;
-	return (uint64_t)((int64_t)loss - INT32_MIN) << 32 | devices << 18 | cpu;
+	if (!s->ndevices)       /* a cpu weighs as much as 4000 MB, as most servers are built */
+		rest = (4ull * s->cpu_milli + s->memory_mb) / 32;
+	if (rest > most)
+		rest = most;
+	return (uint64_t)((int64_t)loss - INT32_MIN) << 32 | devices << 18 | rest;
 }
 
 uint16_t node_pick_devices(const struct node *n, uint32_t kind, const struct node_ask *ask,
@@ -222,15 +249,19 @@ static void learn_fill(const struct learn *l, struct node_value *v)
 	}
 }
 
-/* Both curves over their argument as a fraction of CURVE: 1 - exp(-K x), and x ^ E. */
-static void learn_curves(struct node_value *v)
+/* Both curves over their argument as a fraction of CURVE: 1 - exp(-K x), and x ^ E.  Made at
+ * the first lesson and kept: a city has a value for each pool. */
+static const struct curves *curves_get(void)
 {
-	for (uint32_t i = 0; i <= CURVE; i++) {
+	static struct curves c;
+
+	for (uint32_t i = 0; !c.scarce[CURVE] && i <= CURVE; i++) {
 		double x = (double)i / CURVE;
 
-		v->taken[i] = (float)(1 - exp(-CHANCES * x));
-		v->scarce[i] = (float)pow(x, SCARCITY);
+		c.taken[i] = (float)(1 - exp(-CHANCES * x));
+		c.scarce[i] = (float)pow(x, SCARCITY);
 	}
+	return &c;
 }
 
 struct sized {
@@ -319,7 +350,7 @@ struct node_value *node_value_new(const struct node_kinds *k, const struct node_
 			l.share[mix->shapes[i].ask.share_milli] +=
 				(double)mix->shapes[i].count / (double)mix->total;
 	learn_fill(&l, v);
-	learn_curves(v);
+	v->curves = curves_get();
 	for (uint32_t i = 0; i < k->n; i++)
 		learn_kind(&l, i, &v->kinds[i]);
 	return v;
@@ -394,9 +425,9 @@ static float device_value(const struct node_value *v, uint32_t r, float weight)
 {
 	/* More than all of the mix, weighted by scarcity, is what x ^ E is not tabulated for. */
 	float x = weight * v->ample_inv[r];
-	float scarce = x <= 1 ? curve(v->scarce, x) : powf(x, (float)SCARCITY);
+	float scarce = x <= 1 ? curve(v->curves->scarce, x) : powf(x, (float)SCARCITY);
 
-	return v->fill[r] * curve(v->taken, weight) * scarce;
+	return v->fill[r] * curve(v->curves->taken, weight) * scarce;
 }
 
 static uint32_t whole_devices(const struct node_state *s)
@@ -415,7 +446,7 @@ int32_t node_value_of(const struct node_value *v, const struct node_state *s)
 	const struct kind *k;
 	uint32_t l = 0, whole;
 
-	if (s->kind >= v->nkinds)
+	if (!v || s->kind >= v->nkinds)
 		return 0;
 	k = &v->kinds[s->kind];
 	whole = whole_devices(s);

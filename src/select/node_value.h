@@ -27,6 +27,8 @@ enum {
 	NODE_MIX_MAX = 512,             /* shapes remembered; the lists of openb have 78 to 457 */
 	DEVICE_MILLI = 1000,
 	NODE_VALUE_SCALE = 1000,        /* a value of 1 is a millionth of a device */
+	LESSON_FIRST = 64,              /* tasks counted before the first lesson; then doubled … */
+	LESSON_FADE = 65536,            /* … up to here, where what is old begins to count less */
 };
 
 /* A task as placement sees it, on each of its nodes.  Compared byte by byte: start from zero. */
@@ -59,6 +61,11 @@ struct node_mix {
  * the newcomer (Metwally et al., "space saving", ICDT 2005): frequent shapes are never lost. */
 void node_mix_add(struct node_mix *mix, const struct node_ask *ask);
 
+/* Who counts as tasks come learns anew when so many have come: 64, 128, 256 …  At 65,536 all
+ * counts are halved first, so that the mix of last year fades. */
+uint64_t node_mix_next(uint64_t total);
+void node_mix_fade(struct node_mix *mix);
+
 /* ---- the value ---- */
 
 /* The free room of a node; nodes with equal states are interchangeable. */
@@ -74,7 +81,7 @@ bool node_state_fits(const struct node_state *s, const struct node_ask *ask);
 
 struct node_value;
 
-/* An empty mix is allowed: everything is worth 0, and ties
+/* With an empty mix, or as NULL wherever a value is read, everything is worth 0, and ties
  * decide: the tightest node is taken. */
 struct node_value *node_value_new(const struct node_kinds *k, const struct node_mix *mix);
 struct node_value *node_value_free(struct node_value *v);
@@ -87,7 +94,8 @@ int32_t node_value_loss(const struct node_value *v, const struct node_state *s, 
 			const struct node_ask *ask, uint32_t *ret_milli);
 
 /* Rank of a placement, lower is better: the loss; among equal losses the state with less free
- * of its devices, then of its cpu (in steps of 8 thousandths).  Who still ties: the lower node. */
+ * of its devices, then of its cpu (in steps of 8 thousandths; of its cpu and memory where it has
+ * no devices).  Who still ties: the lower node. */
 uint64_t node_state_rank(const struct node_state *s, int32_t loss);
 
 /* Devices of the node for this ask: of a share the lowest one with exactly `milli` free, else

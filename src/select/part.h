@@ -21,6 +21,10 @@ struct want {
 };
 
 void want_init(struct want *w, const struct task_spec *spec, const struct catalogue *c);
+void want_init_one(struct want *w, const struct accel_need *need, uint32_t cpu_milli,
+		   uint32_t memory_mb, const struct catalogue *c);      /* one node; borrows `need` */
+/* The same in the words of a pool with these kinds; false: none of them can do it. */
+bool want_ask(struct want *w, const struct node_kinds *k, struct node_ask *ret);
 /* Devices that a node of this model must give; 0: the model cannot do it. */
 uint32_t want_devices(struct want *w, uint32_t model);
 bool want_fits(struct want *w, const struct node *n);           /* as it is now */
@@ -29,6 +33,9 @@ bool want_fits_empty(struct want *w, const struct node *n);     /* were it empty
 uint32_t want_room(struct want *w, uint32_t nnodes, const struct node *nodes);
 
 uint32_t place_never_want(struct want *w, const struct pool *p);
+/* 0: *ret filled in `arena`; 1: no room now.  `pl` is the placer of these nodes. */
+int place_want(struct want *w, struct node_placer *pl, uint32_t nnodes, const struct node *nodes,
+	       struct arena *arena, struct placement *ret);
 
 enum { PASS_RUNS_MAX = 64 };            /* kinds of chip and speed in one city */
 
@@ -46,14 +53,16 @@ struct pass {
 
 void pass_init(struct pass *x, const struct snapshot *s, const struct ask *a);
 uint32_t eligible_pass(struct pass *x, const struct pool *p);
-/* Fills *ret; returns FULL, BEHIND, DEADLINE and BUDGET as they apply. */
+/* The placer of pool i of the snapshot, with the last lesson learned; NULL: it has none. */
+struct node_placer *pass_placer(const struct snapshot *s, uint32_t i);
+/* Fills *ret; returns FULL, BEHIND, DEADLINE and BUDGET as they apply.  l, pl: NULL is fine. */
 uint32_t forecast_pass(struct pass *x, const struct pool *p, const struct lane *l,
-		       struct terms *ret);
+		       struct node_placer *pl, struct terms *ret);
 /* Would the deadline or the budget be missed even if it started at once? */
 bool forecast_hopeless(const struct snapshot *s, const struct ask *a, const struct terms *t);
 /* Wait of ret->wait_*; returns FULL and BEHIND as they apply. */
 uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
-		   struct terms *ret);
+		   struct node_placer *pl, struct terms *ret);
 
 /* Not refused by any rule or forecast: it may be full or promised, and it has a rank. */
 bool decision_candidate(const struct candidate *c);

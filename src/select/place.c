@@ -1,30 +1,36 @@
 /* place.c - find room node by node
  *
- * Version 1 is best fit: of the nodes that fit, the one that is left with the least, its
- * accelerators counting before cpu and memory.  Free capacity of the whole pool says
- * nothing; only a node, or as many nodes as a gang has, can take a task.
+ * Free capacity of the whole pool says nothing; only a node, or as many nodes as a gang has,
+ * can take a task.  Which of those that fit is for node_placer.h to say.
  */
 
 #include "select/part.h"
 
-#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+void want_init_one(struct want *w, const struct accel_need *need, uint32_t cpu_milli,
+		   uint32_t memory_mb, const struct catalogue *c)
+{
+	*w = (struct want){
+		.need = need,
+		.catalogue = c,
+		.nodes = 1,
+		.cpu_milli = cpu_milli,
+		.memory_mb = memory_mb,
+		.last_model = UINT32_MAX,
+	};
+	if (accel_need_empty(need))
+		return;
+	w->share_milli = 1000;
+	if (need->count == 1 && need->share_milli)
+		w->share_milli = need->share_milli;
+}
 
 void want_init(struct want *w, const struct task_spec *spec, const struct catalogue *c)
 {
-	*w = (struct want){
-		.need = &spec->accel,
-		.catalogue = c,
-		.nodes = spec->nodes ? spec->nodes : 1,
-		.cpu_milli = spec->cpu_milli,
-		.memory_mb = spec->memory_mb,
-		.last_model = UINT32_MAX,
-	};
-	if (accel_need_empty(&spec->accel))
-		return;
-	w->share_milli = 1000;
-	if (spec->accel.count == 1 && spec->accel.share_milli)
-		w->share_milli = spec->accel.share_milli;
+	want_init_one(w, &spec->accel, spec->cpu_milli, spec->memory_mb, c);
+	w->nodes = spec->nodes ? spec->nodes : 1;
 }
 
 uint32_t want_devices(struct want *w, uint32_t model)
@@ -45,6 +51,23 @@ static uint32_t devices_free(const struct node *n, uint32_t milli)
 	for (uint32_t i = 0; i < n->naccels; i++)
 		k += n->accel_free_milli[i] >= milli;
 	return k;
+}
+
+bool want_ask(struct want *w, const struct node_kinds *k, struct node_ask *ret)
+{
+	bool any = !w->share_milli;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->cpu_milli = w->cpu_milli;
+	ret->memory_mb = w->memory_mb;
+	ret->share_milli = w->share_milli;
+	for (uint32_t i = 0; w->share_milli && i < k->n; i++) {
+		uint32_t n = want_devices(w, k->model[i]);
+
+		ret->devices[i] = n <= NODE_ACCELS_MAX ? (uint8_t)n : 0;
+		any |= ret->devices[i];
+	}
+	return any;
 }
 
 bool want_fits(struct want *w, const struct node *n)
@@ -140,169 +163,93 @@ uint32_t place_never(const struct task_spec *spec, const struct catalogue *c, co
 
 /* ---- which of the nodes that fit ---- */
 
-/* The device of which least is left over; the lowest index on ties. */
-static uint32_t tightest_device(const struct node *n, uint32_t milli)
-{
-	uint32_t best = UINT32_MAX;
-
-	for (uint32_t i = 0; i < n->naccels; i++)
-		if (n->accel_free_milli[i] >= milli &&
-		    (best == UINT32_MAX || n->accel_free_milli[i] < n->accel_free_milli[best]))
-			best = i;
-	return best;
-}
-
-/* What is left of the accelerators, the part that counts first.  A task without
- * accelerators leaves the most on a node without any; where it must sit beside some, it
- * strands the fewest where the fewest are free. */
-static uint64_t left_devices(const struct want *w, const struct node *n, uint32_t k)
-{
-	if (!w->share_milli)
-		return n->naccels ? 1 + devices_free(n, 1) : 0;
-	if (w->share_milli < 1000)
-		return n->accel_free_milli[tightest_device(n, w->share_milli)] - w->share_milli;
-	return devices_free(n, 1000) - k;
-}
-
-/* Smaller is better.  A cpu weighs as much as 4000 MB, as most servers are built. */
-static uint64_t left_key(struct want *w, const struct node *n)
-{
-	uint64_t dev = left_devices(w, n, want_devices(w, n->model));
-	uint64_t cpu = n->cpu_free_milli - w->cpu_milli;
-	uint64_t memory = n->memory_free_mb - w->memory_mb;
-
-	return dev << 48 | (cpu * 4 + memory);  /* < 2^35 */
-}
-
-static uint16_t pick_devices(struct want *w, const struct node *n)
+static uint16_t first_devices(struct want *w, const struct node *n)
 {
 	uint32_t k = want_devices(w, n->model);
 	uint16_t bits = 0;
 
-	if (!w->share_milli)
-		return 0;
-	if (w->share_milli < 1000)
-		return (uint16_t)(1u << tightest_device(n, w->share_milli));
-	for (uint32_t i = 0; i < n->naccels && k; i++)
-		if (n->accel_free_milli[i] >= 1000) {
+	for (uint32_t i = 0; w->share_milli && i < n->naccels && k; i++)
+		if (n->accel_free_milli[i] >= w->share_milli) {
 			bits |= (uint16_t)(1u << i);
 			k--;
 		}
 	return bits;
 }
 
-struct ranked {
-	uint64_t key;
-	uint32_t node;
-};
-
-static bool worse(const struct ranked *a, const struct ranked *b)
+/* A pool of more models than a placer tells apart: the first nodes that fit. */
+static int first_fit(struct want *w, uint32_t nnodes, const struct node *nodes,
+		     struct node_choice *ret)
 {
-	return a->key != b->key ? a->key > b->key : a->node > b->node;
-}
-
-/* A heap with the worst on top, of the best `cap` seen so far. */
-static void heap_sink(struct ranked *h, uint32_t n, struct ranked r)
-{
-	uint32_t i = 0;
-
-	for (;;) {
-		uint32_t c = 2 * i + 1;
-
-		if (c + 1 < n && worse(&h[c + 1], &h[c]))
-			c++;
-		if (c >= n || !worse(&h[c], &r))
-			break;
-		h[i] = h[c];
-		i = c;
-	}
-	h[i] = r;
-}
-
-static void heap_rise(struct ranked *h, uint32_t i, struct ranked r)
-{
-	while (i && worse(&r, &h[(i - 1) / 2])) {
-		h[i] = h[(i - 1) / 2];
-		i = (i - 1) / 2;
-	}
-	h[i] = r;
-}
-
-static int by_node(const void *a, const void *b)
-{
-	const struct place_node *x = a, *y = b;
-
-	return x->node < y->node ? -1 : x->node > y->node;
-}
-
-static bool find_gang(struct want *w, uint32_t nnodes, const struct node *nodes,
-		      struct arena *arena, struct place_node *ret)
-{
-	struct ranked *h;
 	uint32_t n = 0;
 
-	/* Counting first spares the heap, and the arena, where there is no room. */
-	if (want_room(w, nnodes, nodes) < w->nodes)
-		return false;
-	h = arena_array(arena, w->nodes, sizeof(*h));
-	for (uint32_t i = 0; i < nnodes; i++) {
-		struct ranked r = { .node = i };
+	for (uint32_t i = 0; i < nnodes && n < w->nodes; i++)
+		if (want_fits(w, &nodes[i]))
+			ret[n++] = (struct node_choice){ .node = i,
+							 .devices = first_devices(w, &nodes[i]) };
+	return n < w->nodes;
+}
 
-		if (!want_fits(w, &nodes[i]))
-			continue;
-		r.key = left_key(w, &nodes[i]);
-		if (n < w->nodes)
-			heap_rise(h, n++, r);
-		else if (worse(&h[0], &r))
-			heap_sink(h, n, r);
-	}
-	for (uint32_t i = 0; i < n; i++)
-		ret[i].node = h[i].node;
-	qsort(ret, n, sizeof(*ret), by_node);
+static int choose(struct want *w, struct node_placer *pl, uint32_t nnodes, const struct node *nodes,
+		  struct node_choice *ret)
+{
+	const struct node_kinds *k = node_placer_kinds(pl);
+	struct node_ask ask;
+
+	if (!k)
+		return first_fit(w, nnodes, nodes, ret);
+	if (!want_ask(w, k, &ask))
+		return 1;
+	return node_placer_find(pl, &ask, w->nodes, ret);
+}
+
+static bool all_fit(struct want *w, const struct node *nodes, const struct node_choice *c)
+{
+	for (uint32_t i = 0; i < w->nodes; i++)
+		if (!want_fits(w, &nodes[c[i].node]))
+			return false;
 	return true;
 }
 
-static bool find_one(struct want *w, uint32_t nnodes, const struct node *nodes,
-		     struct place_node *ret)
+int place_want(struct want *w, struct node_placer *pl, uint32_t nnodes, const struct node *nodes,
+	       struct arena *arena, struct placement *ret)
 {
-	struct ranked best = { .key = UINT64_MAX, .node = UINT32_MAX };
+	struct node_choice *c;
+	struct place_node *at;
 
-	for (uint32_t i = 0; i < nnodes; i++) {
-		struct ranked r = { .node = i };
-
-		if (!want_fits(w, &nodes[i]))
-			continue;
-		r.key = left_key(w, &nodes[i]);
-		if (worse(&best, &r))
-			best = r;
+	if (w->nodes > nnodes || w->nodes > PLACE_NODES_MAX)
+		return 1;
+	c = arena_array(arena, w->nodes, sizeof(*c));
+	if (choose(w, pl, nnodes, nodes, c))
+		return 1;
+	if (!all_fit(w, nodes, c)) {    /* an engine's nodes may change without our being told */
+		node_placer_forget(pl);
+		if (choose(w, pl, nnodes, nodes, c))
+			return 1;
 	}
-	ret->node = best.node;
-	return best.node != UINT32_MAX;
+	at = arena_array(arena, w->nodes, sizeof(*at));
+	for (uint32_t i = 0; i < w->nodes; i++)
+		at[i] = (struct place_node){ c[i].node, c[i].devices };
+	*ret = (struct placement){
+		.n = w->nodes,
+		.nodes = at,
+		.cpu_milli = w->cpu_milli,
+		.memory_mb = w->memory_mb,
+		.accel_milli = w->share_milli,
+	};
+	return 0;
 }
 
 int place_find(const struct task_spec *spec, const struct catalogue *c, uint32_t nnodes,
 	       const struct node *nodes, struct arena *arena, struct placement *ret)
 {
-	struct place_node *at;
+	struct node_placer *pl = node_placer_new(nnodes, nodes);
 	struct want w;
+	int r;
 
 	want_init(&w, spec, c);
-	if (w.nodes > nnodes || w.nodes > PLACE_NODES_MAX)
-		return 1;
-	at = arena_array(arena, w.nodes, sizeof(*at));
-	if (w.nodes == 1 ? !find_one(&w, nnodes, nodes, at)
-			 : !find_gang(&w, nnodes, nodes, arena, at))
-		return 1;
-	for (uint32_t i = 0; i < w.nodes; i++)
-		at[i].accels = pick_devices(&w, &nodes[at[i].node]);
-	*ret = (struct placement){
-		.n = w.nodes,
-		.nodes = at,
-		.cpu_milli = w.cpu_milli,
-		.memory_mb = w.memory_mb,
-		.accel_milli = w.share_milli,
-	};
-	return 0;
+	r = place_want(&w, pl, nnodes, nodes, arena, ret);
+	node_placer_free(pl);
+	return r;
 }
 
 int place_ahead(const struct task_spec *spec, const struct catalogue *c, const struct pool *p,

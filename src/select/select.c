@@ -4,8 +4,6 @@
 
 #include "base/rng.h"
 
-#include <assert.h>
-
 #define REASONS_NO_ROOM (REASON_BIT(REASON_FULL) | REASON_BIT(REASON_BEHIND))
 #define REASONS_FORECAST (REASON_BIT(REASON_DEADLINE) | REASON_BIT(REASON_BUDGET))
 
@@ -32,6 +30,33 @@ bool decision_candidate(const struct candidate *c)
 	return c->has_terms && !(c->reasons & ~REASONS_NO_ROOM);
 }
 
+struct node_placer *pass_placer(const struct snapshot *s, uint32_t i)
+{
+	struct node_placer *pl = s->placers ? s->placers[i] : NULL;
+	const struct pool *p = s->pools[i];
+	struct node_mix mix;
+
+	if (!pl)
+		return NULL;
+	node_placer_follow(pl, p->generation, p->nnodes, p->nodes);
+	if (s->demand && s->demand->lesson != node_placer_lesson(pl) && node_placer_kinds(pl)) {
+		demand_mix(s->demand, s->catalogue, node_placer_kinds(pl), &mix);
+		node_placer_learn(pl, &mix, s->demand->lesson);
+	}
+	return pl;
+}
+
+/* A copy of the snapshot may come without placers. */
+static int place(struct pass *x, uint32_t i, struct arena *arena, struct placement *ret)
+{
+	const struct pool *p = x->s->pools[i];
+	struct node_placer *pl = pass_placer(x->s, i);
+
+	if (!pl)
+		return place_find(x->a->spec, x->s->catalogue, p->nnodes, p->nodes, arena, ret);
+	return place_want(&x->want, pl, p->nnodes, p->nodes, arena, ret);
+}
+
 static void weigh(struct pass *x, uint32_t i, struct candidate *c)
 {
 	const struct pool *p = x->s->pools[i];
@@ -41,7 +66,8 @@ static void weigh(struct pass *x, uint32_t i, struct candidate *c)
 	if (c->reasons)
 		return;
 	c->has_terms = true;
-	c->reasons = forecast_pass(x, p, x->s->lanes ? &x->s->lanes[i] : NULL, &c->terms);
+	c->reasons = forecast_pass(x, p, x->s->lanes ? &x->s->lanes[i] : NULL,
+				   pass_placer(x->s, i), &c->terms);
 }
 
 /* No pool can be chosen.  Is there one that could take it later? */
@@ -82,10 +108,8 @@ void select_decide(const struct snapshot *s, const struct ask *a, struct arena *
 	ret->outcome = OUTCOME_WAIT;
 	if (ret->cand[best].reasons)
 		return;
-	r = place_find(a->spec, s->catalogue, s->pools[best]->nnodes, s->pools[best]->nodes, arena,
-		       &ret->place);
-	assert(!r);                     /* wait.c has just counted the room */
-	if (!r)
+	r = place(&x, best, arena, &ret->place);
+	if (!r)                         /* else what wait.c was told of the room was old: it waits */
 		ret->outcome = OUTCOME_CHOSEN;
 }
 

@@ -12,7 +12,9 @@
 #include "domain/money.h"
 #include "domain/pool.h"
 #include "domain/task.h"
+#include "select/demand.h"
 #include "select/history.h"
+#include "select/node_placer.h"
 
 /* Reasons, as bits.  The codes and both languages are in reason.c. */
 enum reason {
@@ -54,6 +56,9 @@ struct snapshot {
 	uint32_t npools;
 	const struct pool *const *pools;
 	struct lane *lanes;             /* npools; NULL: nobody is ahead */
+	const struct demand *demand;    /* what usually comes; NULL: not known */
+	struct node_placer *const *placers;     /* npools, told of every hold and release; NULL:
+	                                 * nodes are looked at one by one, and no mix is known */
 };
 
 struct ask {
@@ -133,7 +138,7 @@ void forecast_terms(const struct snapshot *s, const struct ask *a, const struct 
 		    const struct lane *l, struct terms *ret);
 int64_t score_terms(const struct prefer *w, const struct terms *t);
 
-/* Find room for the spec's nodes on a pool as it is (`nodes`: the pool's, or a scratch copy).
+/* Find room for the spec's nodes on nodes as they are, with no mix known.
  * 0: *ret filled in `arena`; 1: no room now. */
 int place_find(const struct task_spec *spec, const struct catalogue *c, uint32_t nnodes,
 	       const struct node *nodes, struct arena *arena, struct placement *ret);

@@ -186,10 +186,20 @@ static int64_t widen(const struct pass *x, const struct pool *p, int64_t p50_s, 
 	return max64(sat_add(p50_s, mean_s), p90_s);
 }
 
-uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
-		   struct terms *ret)
+/* Nodes that fit now, as far as they are wanted.  Of many nodes the index knows at once. */
+static uint32_t room_now(struct pass *x, const struct pool *p, struct node_placer *pl)
 {
-	uint32_t room = want_room(&x->want, p->nnodes, p->nodes), why = 0;
+	struct node_ask ask;
+
+	if (!pl || x->want.nodes > 1 || p->nnodes < NODE_PLACER_INDEX_MIN || !node_placer_kinds(pl))
+		return want_room(&x->want, p->nnodes, p->nodes);
+	return want_ask(&x->want, node_placer_kinds(pl), &ask) && node_placer_room(pl, &ask);
+}
+
+uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
+		   struct node_placer *pl, struct terms *ret)
+{
+	uint32_t room = room_now(x, p, pl), why = 0;
 	struct ends when = { x->s->now_ms, x->s->now_ms };
 	int64_t ahead;
 

@@ -8,12 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEARN_AGAIN = 64 };             /* first arrivals between two lessons; then doubled */
-
 void placer_init(struct placer *p, const struct trace *t, enum baseline_kind kind, bool learn,
 		 uint64_t seed)
 {
-	*p = (struct placer){ .trace = t, .learn = learn, .lesson = UINT64_MAX };
+	*p = (struct placer){ .trace = t, .learn = learn, .lesson = node_mix_next(0) };
 	p->nodes = mem_array(t->nnodes, sizeof(*p->nodes));
 	memcpy(p->nodes, t->nodes, t->nnodes * sizeof(*p->nodes));
 	p->mix = mem_alloc(sizeof(*p->mix));
@@ -23,41 +21,37 @@ void placer_init(struct placer *p, const struct trace *t, enum baseline_kind kin
 		p->baseline = baseline_new(kind, t->nnodes, p->nodes, &t->kinds, p->mix, seed);
 		return;
 	}
-	p->value = node_value_new(&t->kinds, p->mix);
-	p->index = node_index_new(t->nnodes, p->nodes, &t->kinds, p->value);
-	if (learn)
-		p->lesson = LEARN_AGAIN;
+	p->ours = node_placer_new(t->nnodes, p->nodes);
+	if (!learn)
+		node_placer_learn(p->ours, p->mix, 1);
 }
 
 void placer_done(struct placer *p)
 {
 	baseline_free(p->baseline);
-	node_index_free(p->index);
-	node_value_free(p->value);
+	node_placer_free(p->ours);
 	free(p->nodes);
 	free(p->mix);
 }
 
 void placer_saw(struct placer *p, const struct node_ask *ask)
 {
-	struct node_value *old = p->value;
-
 	if (!p->learn)
 		return;
 	node_mix_add(p->mix, ask);
 	if (p->mix->total < p->lesson)
 		return;
-	p->lesson *= 2;
-	p->value = node_value_new(&p->trace->kinds, p->mix);
-	node_index_learn(p->index, p->value);
-	node_value_free(old);
+	node_mix_fade(p->mix);
+	p->lesson = node_mix_next(p->mix->total);
+	if (p->ours)
+		node_placer_learn(p->ours, p->mix, 1);
 }
 
 int placer_find(struct placer *p, const struct node_ask *ask, struct node_choice *ret)
 {
 	if (p->baseline)
 		return baseline_find(p->baseline, ask, ret);
-	return node_index_find(p->index, ask, ret);
+	return node_placer_find(p->ours, ask, 1, ret);
 }
 
 void placer_take(struct placer *p, const struct node_ask *ask, const struct node_choice *c)
@@ -75,7 +69,7 @@ void placer_take(struct placer *p, const struct node_ask *ask, const struct node
 	if (p->baseline)
 		baseline_placed(p->baseline, ask, c->node);
 	else
-		node_index_update(p->index, c->node);
+		node_placer_touch(p->ours, c->node);
 }
 
 void placer_give(struct placer *p, const struct node_ask *ask, const struct node_choice *c)
@@ -93,5 +87,5 @@ void placer_give(struct placer *p, const struct node_ask *ask, const struct node
 	if (p->baseline)
 		baseline_left(p->baseline, ask, c->node);
 	else
-		node_index_update(p->index, c->node);
+		node_placer_touch(p->ours, c->node);
 }

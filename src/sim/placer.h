@@ -1,11 +1,13 @@
 /* placer.h - the nodes of a trace and the policy that fills them
  *
  * What replay.h (tasks only arrive) and live.h (they leave again) have in common: our own
- * policy through select/node_index.h, or a baseline.  The placer's nodes are a copy.
+ * policy through select/node_placer.h, as in the daemon, or a baseline.  The placer's nodes are
+ * a copy.
  */
 #ifndef SIM_PLACER_H
 #define SIM_PLACER_H
 
+#include "select/node_placer.h"
 #include "sim/baseline.h"
 #include "sim/trace.h"
 
@@ -14,8 +16,7 @@ struct placer {
 	struct node *nodes;
 	struct node_mix *mix;
 	struct baseline *baseline;      /* or … */
-	struct node_value *value;
-	struct node_index *index;
+	struct node_placer *ours;
 	bool learn;
 	uint64_t lesson;                /* arrivals after which the mix is learned again */
 };

@@ -149,8 +149,8 @@ static void sum_up(struct run *x)
 		x->result->p99_ns = percentile(x, 990);
 	}
 	x->result->fragment_milli = trace_fragment(x->r->trace, x->placer.nodes);
-	if (x->placer.index)
-		node_index_size(x->placer.index, &x->result->index);
+	if (x->placer.ours)
+		node_placer_size(x->placer.ours, &x->result->index);
 }
 
 int replay_run(const struct replay *r, struct replay_result *ret, struct err *err)
