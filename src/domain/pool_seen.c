@@ -53,6 +53,7 @@ static void take(struct pool *p, const struct placement *place)
 
 void pool_recount(struct pool *p)
 {
+	p->generation++;
 	for (uint32_t i = 0; i < p->nnodes; i++) {
 		struct node *n = &p->nodes[i];
 		const struct pool_use *u = &p->others->use[i];

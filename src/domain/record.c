@@ -24,6 +24,7 @@ static const struct kind {
 	enum audit audit;
 } kinds[RECORD_KIND_END] = {
 	[RECORD_NODE]      = { "node", true, AUDIT_YES },
+	[RECORD_DEMAND]    = { "demand", true, AUDIT_NO },
 	[RECORD_TOKEN]     = { "token", true, AUDIT_YES },
 	[RECORD_POOL]      = { "pool", true, AUDIT_YES },
 	[RECORD_DATASET]   = { "dataset", true, AUDIT_YES },

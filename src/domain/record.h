@@ -51,6 +51,9 @@ enum record_kind {
 	RECORD_CLEARANCE = 50,  /* of the node: security confirms what a pool may see */
 	RECORD_DECLARE = 51,    /* of the node: the configuration declares a pool anew */
 	RECORD_RECALL = 52,     /* of a task: its pool may not see it any more, the run is stopped */
+
+	/* of the node, too */
+	RECORD_DEMAND = 70,     /* a lesson: the mix of tasks that placement goes by from here on */
 };
 
 /* Does a row of this kind belong into the audit log?  Every kind says so, in one table. */

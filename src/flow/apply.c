@@ -28,6 +28,7 @@ static int apply_submit(struct flow *f, const struct record *r, struct err *err)
 	if (!spec && task_spec_decode(r->doc, &w, &spec, err))
 		return err_prefix(err, -EPROTO, "submission %llu: ", (unsigned long long)r->sub);
 	s = sub_add(f, r->sub, spec, r->at_ms);
+	demand_add(f->demand, spec);
 	if (spec->idempotency_key)
 		sub_key(f, s, r->doc);
 	for (uint32_t i = 0; i < spec->nafter; i++) {
@@ -123,10 +124,10 @@ static void follow_hold(struct flow *f, const struct task *t, enum task_state be
 	if (!p)
 		return;
 	if (r->kind == RECORD_CHOOSE && pool_can_hold(p, &r->place))
-		pool_hold(p, t->no, start + r->run_p50_s * 1000, start + r->run_p90_s * 1000,
-			  &r->place);
+		placement_hold(f, p, t->no, start + r->run_p50_s * 1000,
+			       start + r->run_p90_s * 1000, &r->place);
 	else if (task_state_on_pool(before) && !task_state_on_pool(t->state))
-		pool_release(p, t->no);
+		placement_release(f, p, t->no);
 }
 
 static void learn(struct flow *f, const struct task *t, const struct record *r)
@@ -183,6 +184,8 @@ int flow_apply(struct flow *f, const struct record *r, struct err *err)
 	case RECORD_CLEARANCE:
 	case RECORD_DECLARE:
 		return label_apply(f, r, err);
+	case RECORD_DEMAND:
+		return placement_apply(f, r);
 	case RECORD_SUBMIT:
 		return apply_submit(f, r, err);
 	case RECORD_PRICE: case RECORD_VOUCHER: case RECORD_BUDGET: case RECORD_REFUND:

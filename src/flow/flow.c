@@ -187,6 +187,7 @@ static void init(struct flow *f, const struct flow_config *c)
 		c->pools[i]->id = i;
 		c->pools[i]->told = ops && ops->tells_nodes;
 	}
+	placement_init(f);
 }
 
 int flow_new(const struct flow_config *c, struct flow **ret, struct err *err)
@@ -248,6 +249,7 @@ struct flow *flow_free(struct flow *f)
 	world_done(f);
 	label_done(f);
 	ledger_done(f);
+	placement_done(f);
 	for (uint32_t i = 0; i < f->c.npools; i++)
 		pool_free(f->c.pools[i]);
 	free(f->c.pools);

@@ -57,6 +57,7 @@ static void settle(struct flow *f, struct pool_label *l)
 	p->clearance = p->declared_clearance < l->confirmed ? p->declared_clearance : l->confirmed;
 	label_common(p->region, l->confirmed_region, l->rule_region);
 	p->rule_region = l->rule_region;
+	placement_pool_changed(f, p);
 }
 
 /* ---- the records ---- */

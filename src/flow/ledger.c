@@ -277,8 +277,10 @@ static int apply_price(struct flow *f, const struct record *r, struct err *err)
 	b->prices = mem_grow(b->prices, b->nprices + 1, sizeof(*b->prices));
 	b->prices[b->nprices++] = e;
 	p = pool_of(f, e.pool);
-	if (p)
+	if (p) {
 		pool_price(p, &e, r->at_ms);
+		placement_pool_changed(f, p);
+	}
 	return 0;
 }
 

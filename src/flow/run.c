@@ -104,14 +104,11 @@ static enum task_event end_event(const struct task *t, const struct engine_event
 static void meter(const struct flow *f, const struct task *t, struct record *r, struct money *paid)
 {
 	const struct pool *p = f->c.pools[t->pool];
-	const struct placement *place = NULL;
+	const struct placement *place = pool_held(p, t->no);
 	uint32_t accels = 0;
 
 	r->cost_micro = ledger_bill(f, t, r->usage.run_ms, paid);
 	r->money = r->cost_micro ? paid : NULL;
-	for (uint32_t i = 0; i < p->nholds; i++)
-		if (p->holds[i].task == t->no)
-			place = &p->holds[i].place;
 	if (!place || !place->n)
 		return;
 	accels = (uint32_t)__builtin_popcount(place->nodes[0].accels);
@@ -192,14 +189,6 @@ static const char *const *input_urls(const struct flow *f, const struct task_spe
 	return urls;
 }
 
-static const struct placement *place_of(const struct pool *p, uint64_t no)
-{
-	for (uint32_t i = 0; i < p->nholds; i++)
-		if (p->holds[i].task == no)
-			return &p->holds[i].place;
-	return NULL;
-}
-
 static void not_started(struct flow *f, struct task *t, const char *why)
 {
 	run_ended(f, t, &(struct engine_event){ .kind = ENGINE_EV_ENDED, .text = why,
@@ -253,7 +242,7 @@ static void send_run(struct flow *f, struct task *t)
 	struct run_spec spec = {
 		.run_id = id, .spec = t->spec, .task = t->no, .index = t->index,
 		.attempt = t->attempt, .pool = f->c.pools[t->pool],
-		.place = place_of(f->c.pools[t->pool], t->no), .ninputs = t->spec->ninputs,
+		.place = pool_held(f->c.pools[t->pool], t->no), .ninputs = t->spec->ninputs,
 		.read_roots = f->c.read_roots, .write_roots = f->c.write_roots,
 	};
 	const char *no = forbidden(f, t, &a);
@@ -459,7 +448,7 @@ void run_resume(struct flow *f)
 		if (t->no == t->sub && sub_find(f, t->sub)->left)
 			ready_sub(f, sub_find(f, t->sub));
 		if (task_state_on_pool(t->state)) {
-			f->label_unheld |= !place_of(f->c.pools[t->pool], t->no);
+			f->label_unheld |= !pool_held(f->c.pools[t->pool], t->no);
 			resume_run(f, t);
 		} else if (t->attempt && t->ended_ms > lately && t->pool < f->c.npools)
 			run_settle(f, t->pool, t->no, t->attempt);      /* may have been cut off */

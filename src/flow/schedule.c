@@ -51,7 +51,7 @@ void schedule_snapshot(const struct flow *f, struct lane *lanes, struct snapshot
 	*ret = (struct snapshot){
 		.now_ms = clock_now_ms(), .catalogue = f->c.catalogue, .history = f->history,
 		.npools = f->c.npools, .pools = (const struct pool *const *)f->c.pools,
-		.lanes = lanes,
+		.lanes = lanes, .demand = f->demand, .placers = f->placers,
 	};
 }
 

@@ -4,6 +4,7 @@
  *   apply.c      tasks, submissions, holds, datasets: by records, live and on replay
  *   identity.c   tenants, accounts, tokens: likewise
  *   queue.c      the waiting tasks in their order
+ *   placement.c  placers and demand
  *   commit.c     the queue of what is to be done once a row is durable
  */
 #ifndef FLOW_STATE_H
@@ -131,6 +132,9 @@ struct flow {
 	int64_t pass_next_ms;           /* by the monotonic clock: not before */
 	struct timer *pass_timer, *tick_timer;
 	struct lane *lanes;
+	struct demand *demand;
+	struct node_placer **placers;   /* by pool id */
+	uint64_t generation;            /* of the pools: see placement_pool_changed() */
 	struct arena pass_arena, tail_arena;
 	struct bucket *kept[PASS_KEPT_MAX];     /* out of the heap during a pass */
 
@@ -181,6 +185,19 @@ void flow_after_settle(struct flow *f, uint32_t pool, uint64_t task, uint32_t at
 void flow_durable(void *arg, uint64_t seq);
 void flow_trouble(void *arg, const char *text, int64_t failing_ms);
 void commit_done(struct flow *f);
+
+/* placement.c */
+void placement_init(struct flow *f);
+void placement_done(struct flow *f);
+void placement_hold(struct flow *f, struct pool *p, uint64_t task, int64_t end_p50_ms,
+		    int64_t end_p90_ms, const struct placement *place);
+void placement_release(struct flow *f, struct pool *p, uint64_t task);
+/* To be called after any change of what a pool declares (clearance, region, price, links …) or
+ * of its nodes, other than by a hold: whatever was remembered of it is void.  Not needed for
+ * `down`, `drained` and `seen_ms`, which are read afresh each time. */
+void placement_pool_changed(struct flow *f, struct pool *p);
+int placement_apply(struct flow *f, const struct record *r);    /* DEMAND */
+void placement_lesson(struct flow *f);                          /* commit one, if it is due */
 
 /* queue.c */
 void queue_push(struct flow *f, struct task *t);

@@ -183,6 +183,7 @@ static void keep(struct flow *f, struct task_spec *spec, struct flow_submitted *
 	r.doc = task_spec_json(spec, f->c.catalogue);
 	flow_commit(f, &r);
 	json_decref(r.doc);
+	placement_lesson(f);
 	*ret = (struct flow_submitted){ .sub = r.sub, .n = spec->array_n,
 					.task = table_get(f, r.sub) };
 	begin(f, sub_find(f, r.sub), ret);

@@ -113,7 +113,7 @@ static void every_kind_comes_back(void **state)
 	};
 	static const enum record_kind documents[] = {
 		RECORD_NODE, RECORD_TOKEN, RECORD_POOL, RECORD_DATASET, RECORD_SUBMIT,
-		RECORD_CLEARANCE, RECORD_DECLARE,
+		RECORD_CLEARANCE, RECORD_DECLARE, RECORD_DEMAND,
 	};
 	struct record back;
 
@@ -154,7 +154,7 @@ static void every_kind_has_its_own_name(void **state)
 			assert_true(!strcmp(name, "none") ||
 				    strcmp(name, record_kind_name((enum record_kind)j)) != 0);
 	}
-	assert_in_range(named, 17, RECORD_KIND_END);
+	assert_in_range(named, 18, RECORD_KIND_END);
 	assert_string_equal(record_kind_name(RECORD_KIND_END), "none");
 }
 
