@@ -187,6 +187,7 @@ static int slurm_adopt(struct engine *e, const char *run_id, struct err *err)
 	}
 	r = slurm_run_add(s, run_id, RUN_LOOKING);
 	r->adopted = true;
+	slurm_poll_within(s, 0);
 	return 0;
 }
 

@@ -23,7 +23,7 @@
 
 #define UNUSED __attribute__((unused))
 
-enum { BED_EVENTS_MAX = 64, BED_WAIT_MS = 10000 };
+enum { BED_EVENTS_MAX = 64, BED_WAIT_MS = 20000 };
 
 struct bed_event {
 	struct engine_event ev;
@@ -38,7 +38,8 @@ struct bed {
 	char top[64], dir[80], options[512];
 	unsigned n;
 	struct bed_event events[BED_EVENTS_MAX];
-	bool late;
+	bool late, up;
+	const char *base;               /* options that every opening has, or NULL */
 	/* what bed_start() asks for; reset by bed_fresh() */
 	struct task_spec spec;
 	struct placement place;
@@ -51,9 +52,14 @@ struct bed {
 UNUSED static void bed_hear(void *arg, const struct pool *p, const struct engine_event *ev)
 {
 	struct bed *b = arg;
-	struct bed_event *e = &b->events[b->n++];
+	struct bed_event *e;
 
 	assert_ptr_equal(p, &b->pool);
+	if (b->ops->tells_nodes && (ev->kind == ENGINE_EV_POOL || ev->kind == ENGINE_EV_ACCEPTED)) {
+		b->up |= ev->kind == ENGINE_EV_POOL && ev->up;
+		return;
+	}
+	e = &b->events[b->n++];
 	assert_true(b->n < BED_EVENTS_MAX);
 	e->ev = *ev;
 	snprintf(e->run_id, sizeof(e->run_id), "%s", ev->run_id);
@@ -101,7 +107,8 @@ UNUSED static int bed_open_err(struct bed *b, const char *more, struct err *err)
 		snprintf(b->options, sizeof(b->options), "{'shim':'%s'%s%s}", bed_shim(),
 			 *more ? "," : "", more);
 	else
-		snprintf(b->options, sizeof(b->options), "{%s}", more);
+		snprintf(b->options, sizeof(b->options), "{%s%s%s}", b->base ? b->base : "",
+			 b->base && *more ? "," : "", more);
 	for (char *p = b->options; *p; p++)
 		if (*p == '\'')
 			*p = '"';
