@@ -53,6 +53,13 @@ int cmd_serve(int argc, char **argv);
 int cmd_routes(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 
+/* Written by main, too: it asks the cluster itself. */
+struct pool_ask {
+	const char *name, *region, *url, *socket, *user, *jwt, *partitions, *account, *qos,
+		*constraint, *dir, *ca;
+};
+int cmd_pools_add(const struct pool_ask *a);
+
 int cmd_submit(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_show(int argc, char **argv);

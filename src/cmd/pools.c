@@ -9,15 +9,29 @@
 
 #include <string.h>
 
-enum { O_REASON = 256, O_LEVEL, O_REGION };
+enum { O_REASON = 256, O_LEVEL, O_REGION, O_ENGINE, O_URL, O_SOCKET, O_USER, O_JWT, O_PARTITION,
+       O_ACCOUNT, O_QOS, O_CONSTRAINT, O_DIR, O_CA, O_LAST };
 
 static const struct opt opts[] = {
 	{ O_REASON, "reason", "TEXT", "drain, clearance: why, for everybody to read",
 	  "drain、clearance：原因，所有人可见" },
 	{ O_LEVEL, "level", "LEVEL", "clearance: the highest data level it may see",
 	  "clearance：可处理的最高数据级别" },
-	{ O_REGION, "region", "REGION", "clearance: where it lies, as confirmed",
-	  "clearance：经确认的所在区域" },
+	{ O_REGION, "region", "REGION", "clearance: where it lies, as confirmed; add: where it lies",
+	  "clearance：经确认的所在区域；add：所在区域" },
+	{ O_ENGINE, "engine", "slurm", "add: what it is", "add：引擎类型" },
+	{ O_URL, "url", "URL", "add: its slurmrestd, like http://10.0.0.1:6820", "add：slurmrestd 地址" },
+	{ O_SOCKET, "socket", "FILE", "add: the same, as a Unix socket", "add：slurmrestd 的 Unix 套接字" },
+	{ O_USER, "user", "NAME", "add: the user of the cluster that its token belongs to",
+	  "add：令牌所属的集群用户" },
+	{ O_JWT, "jwt", "FILE", "add: the file that holds the cluster's token", "add：存放集群令牌的文件" },
+	{ O_PARTITION, "partition", "NAME,…", "add: use these partitions only", "add：只使用这些分区" },
+	{ O_ACCOUNT, "account", "NAME", "add: charge this account", "add：计入该账户" },
+	{ O_QOS, "qos", "NAME", "add: with this quality of service", "add：使用该 QOS" },
+	{ O_CONSTRAINT, "constraint", "TEXT", "add: on nodes with these features", "add：节点特性要求" },
+	{ O_DIR, "dir", "DIR", "add: a directory that all nodes and the daemon share",
+	  "add：节点与守护进程共享的目录" },
+	{ O_CA, "ca", "FILE", "add: certificates that sign its https", "add：https 的 CA 证书" },
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
@@ -299,6 +313,7 @@ static int change(struct remote *r, const struct opt_part *p, const char *reason
 /* What the options of this verb said. */
 struct given {
 	const char *reason, *level, *region;
+	const char *more[O_LAST - O_ENGINE];    /* of add, by key */
 };
 
 static int clearance(struct remote *r, const struct opt_part *p, const struct given *g)
@@ -346,7 +361,28 @@ static int run(struct remote *r, const struct opt_part *p, const struct given *g
 	return res;
 }
 
-static int check(const struct opt_part *p, const struct given *g)
+static int add(const struct opt_part *p, const struct given *g)
+{
+	struct pool_ask a = {
+		.name = p->name, .region = g->region, .url = g->more[O_URL - O_ENGINE],
+		.socket = g->more[O_SOCKET - O_ENGINE], .user = g->more[O_USER - O_ENGINE],
+		.jwt = g->more[O_JWT - O_ENGINE], .partitions = g->more[O_PARTITION - O_ENGINE],
+		.account = g->more[O_ACCOUNT - O_ENGINE], .qos = g->more[O_QOS - O_ENGINE],
+		.constraint = g->more[O_CONSTRAINT - O_ENGINE], .dir = g->more[O_DIR - O_ENGINE],
+		.ca = g->more[O_CA - O_ENGINE],
+	};
+
+	if (!g->more[0] || strcmp(g->more[0], "slurm"))
+		return opt_usage("pools", "%s", tr("`pools add` wants --engine slurm; a local pool needs no "
+						   "look at what is there", "`pools add` 需要 --engine "
+						   "slurm；本机资源池无需探测"));
+	if (!text_is_name(p->name))
+		return opt_usage("pools", tr("\"%.60s\" is not a name for a pool", "“%.60s” 不能作为资源池名称"),
+				 p->name);
+	return cmd_pools_add(&a);
+}
+
+static int check_others(const struct opt_part *p, const struct given *g)
 {
 	bool drain = !strcmp(p->part, "drain"), label = !strcmp(p->part, "clearance");
 
@@ -366,6 +402,17 @@ static int check(const struct opt_part *p, const struct given *g)
 	return 0;
 }
 
+static int check(const struct opt_part *p, const struct given *g)
+{
+	if (!strcmp(p->part, "add"))
+		return 0;
+	for (unsigned i = 0; i < O_LAST - O_ENGINE; i++)
+		if (g->more[i])
+			return opt_usage("pools", tr("--%s goes with `pools add`", "--%s 只用于 `pools add`"),
+					 opts[O_ENGINE - O_REASON + i].name);
+	return check_others(p, g);
+}
+
 int cmd_pools(int argc, char **argv)
 {
 	struct opt_scan s = { .verb = "pools", .opts = opts, .argc = argc, .argv = argv };
@@ -375,12 +422,15 @@ int cmd_pools(int argc, char **argv)
 	int key, res;
 
 	while ((key = opt_next(&s)) >= 0)
-		*(key == O_LEVEL ? &g.level : key == O_REGION ? &g.region : &g.reason) = s.value;
+		*(key >= O_ENGINE ? &g.more[key - O_ENGINE] : key == O_LEVEL ? &g.level :
+		  key == O_REGION ? &g.region : &g.reason) = s.value;
 	if (key != OPT_END)
 		return key == OPT_HELP ? CMD_OK : CMD_USAGE;
-	res = opt_part(&s, "ls", "show|drain|resume|clearance", &p);
+	res = opt_part(&s, "ls", "show|drain|resume|clearance|add", &p);
 	if (res == 0)
 		res = check(&p, &g);
+	if (res == 0 && !strcmp(p.part, "add"))
+		return add(&p, &g);
 	if (res == 0)
 		res = remote_new(&r);
 	return res == 0 ? run(r, &p, &g) : res;

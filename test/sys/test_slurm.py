@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from slurm_bed import Node, Rig, needs_slurm, until  # noqa: E402
@@ -168,6 +169,41 @@ def test_another_daemon_on_the_same_cluster_leaves_our_runs_alone(node, rig):
         other.up()
         assert other.api.wait(other.sh("true"))["state"] == "done"
         assert node.api.wait(t)["exit_code"] == 7
+
+
+def add(node, rig, *more, jwt=None, url=None):
+    return node.cli("pools", "add", "new", "--engine", "slurm", "--url",
+                    url or rig.env_of("east")["SLURM_RIG_URL"], "--user", "root", "--jwt",
+                    str(jwt or node.where / "east.jwt"), "--region", "cn/50", *more)
+
+
+def test_pools_add_tells_what_is_there_and_writes_the_pool(node, rig):
+    r = add(node, rig, "--dir", str(node.where / "east"), "--partition", "cpu,npu")
+    assert r.returncode == 0, r.stderr
+    for word in ("22.05", "v0.0.38", "48 cpus", "16 × gpu:ascend910b", "npu"):
+        assert word in r.stderr
+    pool, = yaml.safe_load(r.stdout)
+    assert pool["options"]["gres"] == {"ascend-910b": "gpu:ascend910b"}
+    assert pool["options"]["partitions"] == ["cpu", "npu"] and pool["walltime_max"] == "1d"
+    assert pool["clearance"] == 1
+    assert (node.where / "east.jwt").read_text() not in r.stdout + r.stderr
+    node.config["pools"] = [pool]
+    config = node.where / "new.yaml"
+    config.write_text(yaml.safe_dump(node.config))
+    assert node.cli("serve", "--config", str(config), "--check-config").returncode == 0
+
+
+def test_pools_add_says_what_is_wrong(node, rig):
+    node.write_token("west", rig.token("west"))
+    bad = node.where / "open.jwt"
+    bad.write_text("x")
+    bad.chmod(0o644)
+    for r, word in ((add(node, rig, jwt=node.where / "west.jwt"), "does not accept this token"),
+                    (add(node, rig, jwt=bad), "others than its owner"),
+                    (add(node, rig, url="http://127.0.0.1:1"), "connection refused"),
+                    (add(node, rig, "--partition", "none"), 'no partition "none"')):
+        assert r.returncode == 1 and word in r.stderr and r.stdout == ""
+    assert node.cli("pools", "add", "new", "--engine", "local").returncode == 2
 
 
 # ---- the door and the controller ----
