@@ -62,7 +62,10 @@ unsigned town_pass(struct town *t);
 void town_ask(struct town *t, uint32_t task, struct ask *ret);
 void town_pass_done(struct town *t);
 
-/* city.c, for the pass */
+/* city_life.c */
+void town_come(struct town *t, uint32_t task);          /* submitted */
+void town_end_all(struct town *t);                      /* what is over by now */
+struct city_sub *town_sub(const struct town *t, uint64_t no);   /* or NULL */
 void town_start(struct town *t, uint32_t task, const struct snapshot *s, const struct ask *a,
 		const struct decision *d);
 void town_refuse(struct town *t, uint32_t task, const char *why);
