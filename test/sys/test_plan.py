@@ -176,6 +176,26 @@ def test_what_a_node_did_can_be_replayed_on_its_own_configuration(tmp_path):
     assert abs(doc["base"]["energy_j"] - doc["recorded"]["energy_j"]) <= 6
 
 
+def test_the_replay_decides_as_the_daemon_did_ties_included(tmp_path):
+    """Room for all, so that nothing depends on the second in which a run ended."""
+    city = [pool("a", 64, "0.36"), pool("b", 64, "0.36"), pool("c", 64, "0.36", clearance=1),
+            {**CHIPS, "groups": [{"count": 2, "cpus": 64, "memory_mb": 65536,
+                                  "accelerators": {"model": "a100-80-sxm", "count": 8}}]}]
+    with Daemon({"pools": city, "seed": 77}) as d:
+        for i in range(40):
+            d.api.submit(script="true", name=f"n{i}", data_level=1 + i % 3, prefer="cheapest", walltime_s=60,
+                         **(GPU if i % 8 == 7 else {}))
+        for t in d.api.get("/v1/tasks").json()["tasks"]:
+            d.api.wait(t["id"])
+        past, log = tmp_path / "past.jsonl", tmp_path / "log.csv"
+        assert d.cli("export", "-o", str(past)).returncode == 0
+        r = d.cli("plan", "-c", str(d.config_file), "--history", str(past), "--log", str(log))
+        assert r.returncode == 0, r.stderr
+    rows = list(csv.DictReader(log.open()))
+    assert len(rows) == 40 and {row["pool"] for row in rows} == {"a", "b", "c", "chips"}
+    assert [row["pool"] for row in rows] == [row["recorded_pool"] for row in rows]
+
+
 # ---- refusals ----
 
 @pytest.mark.parametrize("args, words", [
