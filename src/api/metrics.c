@@ -115,6 +115,17 @@ static void read_wait_error(const struct flow *f, const struct pool *p,
 	milli[0] = error_s > 0 ? (uint64_t)error_s * 1000 : 0;
 }
 
+/* What forecasts said and what came, so that a bias is seen which the error alone does not show. */
+static void read_waits(const struct flow *f, const struct pool *p, const struct pool_totals *t,
+		       uint64_t milli[2])
+{
+	struct wait_score w;
+
+	history_waits(flow_history(f), p->name, &w);
+	milli[0] = w.forecast_s > 0 ? (uint64_t)w.forecast_s * 1000 : 0;
+	milli[1] = w.actual_s > 0 ? (uint64_t)w.actual_s * 1000 : 0;
+}
+
 static const struct pool_row pool_rows[] = {
 	{ "suanlu_pool_up", "1 if the engine of the pool can start runs.", { NULL }, read_up },
 	{ "suanlu_pool_drained", "1 if an operator drained the pool.", { NULL }, read_drained },
@@ -129,6 +140,8 @@ static const struct pool_row pool_rows[] = {
 	  read_accels },
 	{ "suanlu_pool_wait_forecast_error_seconds",
 	  "Mean absolute error of the forecasts of waiting times.", { NULL }, read_wait_error },
+	{ "suanlu_pool_wait_seconds", "Mean waiting time between choice and start.",
+	  { "forecast", "actual" }, read_waits },
 };
 
 static void put_pool(struct buf *b, const struct pool_row *row, const struct flow *f,

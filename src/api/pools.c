@@ -23,14 +23,14 @@ static json_t *pool_view(struct flow *f, const struct pool *p)
 {
 	json_t *doc = pool_json(p, flow_catalogue(f));
 	json_t *enforced = flow_pool_describe(f, p);
-	int64_t error_s = 0;
-	uint64_t samples = 0;
+	struct wait_score w;
 
-	history_wait_error(flow_history(f), p->name, &error_s, &samples);
+	history_waits(flow_history(f), p->name, &w);
 	json_object_set_new(doc, "enforced", enforced ? enforced : json_object());
 	json_object_set_new(doc, "forecast",
-			    json_pack("{s:I,s:I}", "wait_error_s", (json_int_t)error_s, "samples",
-				      (json_int_t)samples));
+			    json_pack("{s:I,s:I,s:I,s:I}", "wait_error_s", (json_int_t)w.error_s,
+				      "wait_forecast_s", (json_int_t)w.forecast_s, "wait_actual_s",
+				      (json_int_t)w.actual_s, "samples", (json_int_t)w.n));
 	json_object_set_new(doc, "running", json_integer(p->nholds));
 	json_object_set_new(doc, "label", label_view(f, p));
 	return doc;

@@ -257,7 +257,7 @@ static void show(const json_t *p)
 	const json_t *s = json_object_get(p, "state"), *f = json_object_get(p, "forecast");
 	enum out_style style;
 	const char *word = state(p, &style);
-	char text[OUT_TEXT_MAX];
+	char text[OUT_TEXT_MAX], said[OUT_TEXT_MAX], came[OUT_TEXT_MAX];
 
 	out_pair_s(tr("pool", "资源池"), out_s(p, "name"));
 	out_pair_s(tr("title", "名称"), out_tr(p, "title"));
@@ -278,9 +278,11 @@ static void show(const json_t *p)
 	out_pair_s(tr("longest run", "最长运行"), out_s(p, "walltime_max"));
 	if (error_of(p, text))
 		out_pair(tr("forecasts", "预测"),
-			 tr("the wait was off by %s on average, over %lld runs",
-						   "等待时间平均误差 %s（%lld 次运行）"),
-			 text, (long long)out_i(f, "samples", 0));
+			 tr("of the wait: %s, %s came; off by %s on average, over %lld runs",
+			    "等待时间：平均预测 %s，实际 %s，平均误差 %s（%lld 次运行）"),
+			 out_seconds(out_i(f, "wait_forecast_s", 0), said),
+			 out_seconds(out_i(f, "wait_actual_s", 0), came), text,
+			 (long long)out_i(f, "samples", 0));
 	if (out_s(s, "seen"))
 		out_pair(tr("last heard", "最近上报"), "%s", out_time(out_s(s, "seen"), text));
 	enforced(json_object_get(p, "enforced"));

@@ -20,6 +20,7 @@ struct pool *pool_free(struct pool *p)
 	free(p->prices);
 	free(p->nodes);
 	free(p->others);
+	free(p->busy);
 	arena_done(&p->arena);
 	free(p);
 	return NULL;

@@ -55,6 +55,13 @@ struct pool_hold {
 	struct placement place;         /* nodes: mem_alloc()ed, owned by the hold */
 };
 
+/* Work of others on one node of a told pool. */
+struct pool_busy {
+	int64_t end_p50_ms, end_p90_ms;
+	uint32_t node, cpu_milli, memory_mb;
+	uint32_t accels;                /* how many devices */
+};
+
 struct pool_link {
 	const char *region;             /* data or users there … */
 	uint32_t latency_ms, mbps;      /* … are this far away */
@@ -96,6 +103,11 @@ struct pool {
 	                                 * run sits is for the engine to say */
 	struct pool_others *others;     /* told: what others use; owned */
 	uint32_t queue_max, nahead;     /* runs that may be sent ahead; how many are */
+	uint32_t nbusy;
+	struct pool_busy *busy;         /* told: of others, ascending end_p50_ms; owned */
+	int64_t queue_cpu_ms;           /* told: expected work of others in the cluster's queue */
+	int64_t queue_start_ms;         /* told: when the cluster expects to start the last that waits
+	                                 * there, 0: it does not say */
 	bool drained, down;
 	bool gave_back;                 /* down because it could not start a run; tried again soon */
 	char why[160];                  /* why drained or down, for people */

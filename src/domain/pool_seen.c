@@ -86,6 +86,26 @@ static bool see_node(const struct pool_seen_node *s, const struct catalogue *c, 
 	return true;
 }
 
+static int by_end(const void *a, const void *b)
+{
+	const struct pool_busy *x = a, *y = b;
+
+	return x->end_p50_ms < y->end_p50_ms ? -1 : x->end_p50_ms > y->end_p50_ms;
+}
+
+static void see_queue(struct pool *p, const struct pool_seen *s)
+{
+	free(p->busy);
+	p->busy = mem_array(s->nbusy + 1, sizeof(*p->busy));
+	if (s->nbusy)
+		memcpy(p->busy, s->busy, s->nbusy * sizeof(*p->busy));
+	p->nbusy = s->nbusy;
+	qsort(p->busy, p->nbusy, sizeof(*p->busy), by_end);
+	p->queue_max = s->queue_max;
+	p->queue_cpu_ms = s->queue_cpu_ms;
+	p->queue_start_ms = s->queue_start_ms;
+}
+
 unsigned pool_see(struct pool *p, const struct pool_seen *s, const struct catalogue *c)
 {
 	uint32_t n = s->nnodes < POOL_NODES_MAX ? s->nnodes : POOL_NODES_MAX;
@@ -101,7 +121,7 @@ unsigned pool_see(struct pool *p, const struct pool_seen *s, const struct catalo
 		if (p->nodes[i].model != ACCEL_NONE && !strcmp(p->chip, "cpu"))
 			p->chip = c->models[p->nodes[i].model].name;
 	}
-	p->queue_max = s->queue_max;
+	see_queue(p, s);
 	pool_recount(p);
 	return unknown;
 }

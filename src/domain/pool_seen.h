@@ -17,21 +17,14 @@ struct pool_seen_node {
 	bool down;
 };
 
-/* Work of others: of the waiting only what stands before a newcomer. */
-struct pool_seen_job {
-	int64_t end_p50_ms, end_p90_ms;
-	uint32_t node, cpu_milli, memory_mb;
-	uint16_t accels;                /* how many */
-};
-
 struct pool_seen {
 	uint32_t nnodes;                /* in an order that stays */
 	const struct pool_seen_node *nodes;
 	uint32_t queue_max;             /* runs that may wait in the cluster's own queue */
 	int64_t queue_cpu_ms;           /* expected work of others that waits there */
-	int64_t start_wait_ms;          /* what the cluster itself foretells a newcomer, -1: nothing */
-	uint32_t nothers;
-	const struct pool_seen_job *others;     /* running, by expected end */
+	int64_t queue_start_ms;         /* see pool.h */
+	uint32_t nbusy;
+	const struct pool_busy *busy;   /* of others, in any order; copied */
 };
 
 /* Take it over.  Returns how many accelerator names are not in the catalogue: their nodes

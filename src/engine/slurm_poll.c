@@ -31,6 +31,7 @@ enum {
 	OTHERS_MAX = 100000,
 	FILES_MS = 3000,                /* looks for ends in the shared directory while silent */
 	QUEUE_MIN = 2,
+	BUSY_MAX = 2000,                /* pieces of others' work that a forecast looks at */
 };
 
 enum step { STEP_REST, STEP_VERSION, STEP_NODES, STEP_JOBS, STEP_READ, STEP_PROBE };
@@ -400,11 +401,70 @@ void slurm_count_end(struct slurm *s)
 	s->ended++;
 }
 
+/* Work of others that runs, node by node.  Its latest end is known, its end is not: half of what
+ * is left is the guess. */
+struct busy_list {
+	const struct slurm *s;
+	const struct slurm_job *j;
+	struct pool_busy *list;
+	uint32_t n;
+	int64_t now;
+};
+
+static void add_busy(void *arg, const char *host)
+{
+	struct busy_list *b = arg;
+	const struct slurm_job *j = b->j;
+	int64_t left = j->end_s * 1000 - b->now;
+	uint32_t k = j->nodes ? j->nodes : 1;
+
+	for (uint32_t i = 0; b->n < BUSY_MAX && i < b->s->nnodes; i++)
+		if (!strcmp(b->s->nodes[i].name, host)) {
+			b->list[b->n++] = (struct pool_busy){
+				.end_p50_ms = b->now + (left > 0 ? left / 2 : 0),
+				.end_p90_ms = b->now + (left > 0 ? left : 0), .node = i,
+				.cpu_milli = j->cpus / k * 1000, .accels = j->devices,
+				.memory_mb = cap32(j->memory_mb, UINT32_MAX),
+			};
+			return;
+		}
+}
+
+/* Waits for room and nothing else? */
+static bool in_line(const struct slurm_job *j)
+{
+	return j->state == SLURM_PENDING && (!strcmp(j->reason, "Resources") ||
+		!strcmp(j->reason, "Priority") || !strcmp(j->reason, "None"));
+}
+
+static void read_queue(const struct slurm *s, struct arena *a, struct pool_seen *seen)
+{
+	const struct slurm_listing *l = s->seen;
+	struct busy_list b = { .s = s, .now = clock_now_ms(),
+			       .list = arena_array(a, BUSY_MAX, sizeof(*b.list)) };
+
+	for (uint32_t i = 0; i < l->nothers; i++) {
+		b.j = &l->others[i];
+		if (b.j->state == SLURM_RUNNING)
+			slurm_hosts(b.j->hosts, BUSY_MAX, add_busy, &b);
+		if (!in_line(b.j))
+			continue;
+		seen->queue_cpu_ms += (int64_t)b.j->cpus * b.j->limit_s * 1000 / 2;
+		if (b.j->start_s * 1000 > seen->queue_start_ms)
+			seen->queue_start_ms = b.j->start_s * 1000;
+	}
+	for (uint32_t i = 0; i < l->nours; i++)
+		if (in_line(&l->ours[i]) && l->ours[i].start_s * 1000 > seen->queue_start_ms)
+			seen->queue_start_ms = l->ours[i].start_s * 1000;
+	seen->busy = b.list;
+	seen->nbusy = b.n;
+}
+
 static void tell_seen(struct slurm *s)
 {
 	const struct slurm_listing *l = s->seen;
 	struct usage_of ours, others;
-	struct pool_seen seen = { .nnodes = s->nnodes, .start_wait_ms = -1 };
+	struct pool_seen seen = { .nnodes = s->nnodes };
 	struct pool_seen_node *nodes;
 	struct arena a;
 
@@ -418,6 +478,7 @@ static void tell_seen(struct slurm *s)
 			  &nodes[i]);
 	seen.nodes = nodes;
 	seen.queue_max = queue_max(s);
+	read_queue(s, &a, &seen);
 	s->told_up = true;
 	tell_pool(s, true, &seen, NULL);
 	arena_done(&a);

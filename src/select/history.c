@@ -67,7 +67,7 @@ struct series {
 struct waits {
 	UT_hash_handle hh;
 	uint64_t n;
-	int64_t sum_s;
+	int64_t sum_s, forecast_s, actual_s;     /* sums */
 	char pool[];
 };
 
@@ -543,7 +543,23 @@ void history_add_wait(struct history *h, const char *pool, int64_t forecast_s, i
 	}
 	if (__builtin_add_overflow(w->sum_s, off < 0 ? -off : off, &w->sum_s))
 		w->sum_s = INT64_MAX;
+	if (__builtin_add_overflow(w->forecast_s, forecast_s, &w->forecast_s))
+		w->forecast_s = INT64_MAX;
+	if (__builtin_add_overflow(w->actual_s, actual_s, &w->actual_s))
+		w->actual_s = INT64_MAX;
 	w->n++;
+}
+
+void history_waits(const struct history *h, const char *pool, struct wait_score *ret)
+{
+	struct waits *w;
+
+	*ret = (struct wait_score){ 0 };
+	HASH_FIND(hh, h->waits, pool, strlen(pool), w);
+	if (w)
+		*ret = (struct wait_score){ w->n, w->sum_s / (int64_t)w->n,
+					    w->forecast_s / (int64_t)w->n,
+					    w->actual_s / (int64_t)w->n };
 }
 
 void history_wait_error(const struct history *h, const char *pool, int64_t *ret_mean_s,

@@ -48,6 +48,13 @@ void history_forecast(const struct history *h, const char *kind, const char *nam
 uint32_t history_speed(const struct history *h, const char *kind, const char *from,
 		       const char *to);
 
+/* The same, with the means of what was forecast and of what came.  n 0: nothing is known. */
+struct wait_score {
+	uint64_t n;
+	int64_t error_s, forecast_s, actual_s;
+};
+void history_waits(const struct history *h, const char *pool, struct wait_score *ret);
+
 /* Mean absolute error of the wait forecasts of a pool in seconds, and how many. */
 void history_wait_error(const struct history *h, const char *pool, int64_t *ret_mean_s,
 			uint64_t *ret_n);

@@ -2,7 +2,8 @@
  *
  * The runs that hold the pool are taken away in the order in which they should end, on
  * copies of the nodes they touch, until the task would fit.  To that comes the work of
- * tasks that wait for the same pool before this one.
+ * tasks that wait for the same pool before this one.  Of a cluster that others use, too, their
+ * work is taken away likewise, and what waits in its own queue is added.
  *
  * A run that should have ended by now: before its p90 it is expected halfway between now
  * and then; after its p90 it lasts another tenth of its delay (p90: as long as its delay
@@ -115,47 +116,128 @@ static int end_hold(struct scratch *sc, struct want *w, const struct pool *p,
 	return more;
 }
 
+/* The same for work of others; of its devices only the number is known. */
+static int end_busy(struct scratch *sc, struct want *w, const struct pool *p,
+		    const struct pool_busy *b)
+{
+	struct placement pl = { .cpu_milli = b->cpu_milli, .memory_mb = b->memory_mb,
+				.accel_milli = 1000 };
+	uint16_t bits = 0;
+	uint32_t left = b->accels;
+	int at;
+
+	if (b->node >= p->nnodes)
+		return 0;
+	at = touch(sc, w, p, b->node);
+	if (at < 0)
+		return -1;
+	for (uint32_t i = 0; i < sc->copy[at].naccels && left; i++)
+		if (sc->copy[at].accel_free_milli[i] < 1000) {
+			bits |= (uint16_t)(1u << i);
+			left--;
+		}
+	node_give_back(&sc->copy[at], &pl, bits);
+	if (sc->fits[at] || !want_fits(w, &sc->copy[at]))
+		return 0;
+	sc->fits[at] = true;
+	return 1;
+}
+
+/* What ends next: a run of ours that holds room, or work of others; NULL and NULL: nothing. */
+struct walk {
+	const struct pool *p;
+	int64_t now;
+	uint32_t i, k;
+	const struct pool_hold *hold;
+	const struct pool_busy *busy;
+	struct ends e;
+};
+
+static bool walk_next(struct walk *w)
+{
+	const struct pool *p = w->p;
+	struct pool_hold like = { 0 };
+
+	w->hold = NULL;
+	w->busy = NULL;
+	while (w->i < p->nholds && p->holds[w->i].place.ahead)
+		w->i++;
+	if (w->i < p->nholds && (w->k >= p->nbusy ||
+				 p->holds[w->i].end_p50_ms <= p->busy[w->k].end_p50_ms)) {
+		w->hold = &p->holds[w->i++];
+		w->e = hold_ends(w->hold, w->now);
+	} else if (w->k < p->nbusy) {
+		w->busy = &p->busy[w->k++];
+		like.end_p50_ms = w->busy->end_p50_ms;
+		like.end_p90_ms = w->busy->end_p90_ms;
+		w->e = hold_ends(&like, w->now);
+	}
+	return w->hold || w->busy;
+}
+
 /* `room` nodes fit now, which is too few.  When do enough?  Past the bounds: when the last
  * run of the pool ends. */
 static struct ends room_comes(struct pass *x, const struct pool *p, uint32_t room)
 {
-	int64_t now = x->s->now_ms;
-	struct ends when = { now, now }, last;
+	struct walk w = { .p = p, .now = x->s->now_ms };
+	struct ends when = { w.now, w.now };
 	struct scratch sc;
+	unsigned seen = 0;
 
 	sc.n = 0;
 	memset(sc.slot, 0, sizeof(sc.slot));
-	for (uint32_t i = 0; i < p->nholds; i++) {
-		struct ends e = hold_ends(&p->holds[i], now);
-		int more = i < HOLDS_MAX ? end_hold(&sc, &x->want, p, &p->holds[i].place) : -1;
+	while (walk_next(&w)) {
+		int more = 0;
 
+		when.p50_ms = max64(when.p50_ms, w.e.p50_ms);
+		when.p90_ms = max64(when.p90_ms, w.e.p90_ms);
+		if (seen <= HOLDS_MAX)
+			more = seen++ == HOLDS_MAX ? -1 : w.hold
+				? end_hold(&sc, &x->want, p, &w.hold->place)
+				: end_busy(&sc, &x->want, p, w.busy);
 		if (more < 0)
-			break;
-		when.p50_ms = max64(when.p50_ms, e.p50_ms);
-		when.p90_ms = max64(when.p90_ms, e.p90_ms);
-		room += (uint32_t)more;
+			seen = HOLDS_MAX + 1;   /* only how long the rest takes */
+		else
+			room += (uint32_t)more;
 		if (room >= x->want.nodes)
 			return when;
-		if (i + 1 == p->nholds)
-			return (struct ends){ max64(when.p50_ms, now + UNKNOWN_MS),
-					      max64(when.p90_ms, now + UNKNOWN_MS) };
 	}
-	if (!p->nholds)
-		return (struct ends){ now + UNKNOWN_MS, now + UNKNOWN_MS };
-	last = hold_ends(&p->holds[p->nholds - 1], now);
-	return (struct ends){ max64(when.p50_ms, last.p50_ms), max64(when.p90_ms, last.p90_ms) };
+	if (seen <= HOLDS_MAX) {
+		when.p50_ms = max64(when.p50_ms, w.now + UNKNOWN_MS);
+		when.p90_ms = max64(when.p90_ms, w.now + UNKNOWN_MS);
+	}
+	return when;
+}
+
+/* What waits in the engine's own queue: of others, and runs that were sent ahead, of which about
+ * half of the time until their end is work. */
+static int64_t queued_cpu_ms(const struct pool *p, int64_t now)
+{
+	int64_t sum = p->queue_cpu_ms;
+
+	for (uint32_t i = 0; p->nahead && i < p->nholds; i++) {
+		const struct pool_hold *h = &p->holds[i];
+
+		if (h->place.ahead && h->end_p50_ms > now)
+			sum = sat_add(sum, sat_muldiv((h->end_p50_ms - now) / 2, (int64_t)
+						      h->place.cpu_milli * h->place.n, 1000));
+	}
+	return sum;
 }
 
 /* Time the pool needs for the work ahead if it were spread over all its cpus. */
-static int64_t ahead_ms(const struct pool *p, const struct lane *l)
+static int64_t ahead_ms(const struct pool *p, const struct lane *l, int64_t now)
 {
+	int64_t cpu_ms = queued_cpu_ms(p, now);
 	uint64_t milli = 0;
 
-	if (!l || l->ahead_cpu_ms <= 0)
+	if (l && l->ahead_cpu_ms > 0)
+		cpu_ms = sat_add(cpu_ms, l->ahead_cpu_ms);
+	if (cpu_ms <= 0)
 		return 0;
 	for (uint32_t i = 0; i < p->nnodes; i++)
 		milli += p->nodes[i].down ? 0 : p->nodes[i].cpu_milli;
-	return sat_muldiv(l->ahead_cpu_ms, 1000, milli ? (int64_t)milli : 1);
+	return sat_muldiv(cpu_ms, 1000, milli ? (int64_t)milli : 1);
 }
 
 /* EASY backfill (Lifka, "The ANL/IBM SP scheduling system", JSSPP 1995): a later task may
@@ -216,7 +298,9 @@ uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
 		when.p50_ms = max64(when.p50_ms, l->shadow_ms);
 		when.p90_ms = max64(when.p90_ms, l->shadow_ms);
 	}
-	ahead = ahead_ms(p, l);
+	if (p->queue_start_ms > when.p90_ms)    /* the cluster's own word */
+		when.p90_ms = p->queue_start_ms;
+	ahead = ahead_ms(p, l, x->s->now_ms);
 	ret->wait_p50_s = to_s(sat_add(when.p50_ms - x->s->now_ms, ahead));
 	ret->wait_p90_s = widen(x, p, ret->wait_p50_s,
 				to_s(sat_add(when.p90_ms - x->s->now_ms, ahead)));

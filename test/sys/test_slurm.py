@@ -309,12 +309,32 @@ def test_a_slurmctld_that_forgot_the_job_does_not_run_it_twice(node, rig):
 
 # ---- what a cluster and its admin do to a job ----
 
-def fill(node, rig):
+def fill(node, rig, limit="10"):
     """All devices of east belong to somebody else, and the router has heard of it; the job's number."""
     job = rig.run("east", "sbatch", "--parsable", "-p", "npu", "-N", "2", "--exclusive", "--mem=0",
-                  "--gres=gpu:ascend910b:8", "-o", "/dev/null", "--wrap", "sleep 120").strip()
+                  "--gres=gpu:ascend910b:8", "-t", limit, "-o", "/dev/null", "--wrap",
+                  "sleep 120").strip()
     until(lambda: node.up()["accelerators_free"] == 0)
     return job
+
+
+def test_a_wait_is_forecast_from_the_limits_of_others_and_scored(node, rig):
+    block = fill(node, rig, "4")
+    need = {"models": ["ascend-910b"], "count": 1}
+    terms = node.api.post("/v1/decisions", json={"script": "true", "cpus": 1, "memory_mb": 10,
+                                                 "accelerators": need}).json()["pools"][0]["terms"]
+    assert 100 <= terms["wait_p50_s"] <= 125 and 200 <= terms["wait_p90_s"] <= 250, terms
+    t = node.sh("true", accelerators=need)
+    node.api.wait(t, ("queued",))
+    time.sleep(2)
+    rig.run("east", "scancel", block)
+    assert node.api.wait(t, timeout=60)["state"] == "done"
+    f = node.api.get("/v1/pools/east").json()["forecast"]
+    assert f["samples"] == 1 and f["wait_forecast_s"] >= 100 and f["wait_actual_s"] < 60
+    assert f["wait_error_s"] > 40
+    metrics = node.api.get("/metrics").text
+    assert 'suanlu_pool_wait_seconds{pool="east",kind="actual"}' in metrics
+    assert "off by" in node.cli("pools", "show", "east").stdout
 
 
 def test_a_job_held_by_the_admin_is_taken_back(node, rig):

@@ -151,6 +151,56 @@ static void tasks_ahead_make_the_wait_longer(void **state)
 	assert_int_equal(on(c, EDGE).wait_p90_s, 210);
 }
 
+/* The edge has 2 cpus; somebody else uses them until 100 s from now, at the latest 200. */
+static void busy_edge(struct city *c, struct pool_busy *b)
+{
+	*b = (struct pool_busy){ .end_p50_ms = CITY_NOW + 100000, .end_p90_ms = CITY_NOW + 200000,
+				 .cpu_milli = 2000, .memory_mb = 100 };
+	c->node[EDGE][0].cpu_free_milli = 0;
+	c->pool[EDGE].busy = b;
+	c->pool[EDGE].nbusy = 1;
+}
+
+static void work_of_others_is_waited_for_like_our_own(void **state)
+{
+	struct city *c = *state;
+	struct pool_busy b;
+
+	busy_edge(c, &b);
+	assert_int_equal(on(c, EDGE).wait_p50_s, 100);
+	assert_int_equal(on(c, EDGE).wait_p90_s, 200);
+	b.node = 7;                     /* elsewhere: nobody knows when ours comes free */
+	assert_int_equal(on(c, EDGE).wait_p50_s, 3600);
+}
+
+static void what_waits_in_the_cluster_s_own_queue_comes_first(void **state)
+{
+	struct city *c = *state;
+	struct pool_busy b;
+
+	busy_edge(c, &b);
+	c->pool[EDGE].queue_cpu_ms = 60000;     /* 60 cpu seconds on 2 cpus */
+	assert_int_equal(on(c, EDGE).wait_p50_s, 130);
+	c->pool[EDGE].queue_start_ms = CITY_NOW + 500000;
+	assert_int_equal(on(c, EDGE).wait_p50_s, 130);
+	assert_int_equal(on(c, EDGE).wait_p90_s, 530);
+	c->node[EDGE][0].cpu_free_milli = 2000; /* room now: nothing of it counts */
+	assert_int_equal(on(c, EDGE).wait_p90_s, 0);
+}
+
+static void a_run_that_was_sent_ahead_gives_no_room_when_it_ends(void **state)
+{
+	struct city *c = *state;
+	struct pool_busy b;
+
+	busy_edge(c, &b);
+	c->hold[EDGE][0] = (struct pool_hold){ .task = 1, .end_p50_ms = CITY_NOW + 10000,
+		.end_p90_ms = CITY_NOW + 10000, .place = { .n = 1, .nodes = c->hold_node[EDGE],
+		.cpu_milli = 2000, .ahead = true } };
+	c->pool[EDGE].nholds = c->pool[EDGE].nahead = 1;
+	assert_int_equal(on(c, EDGE).wait_p50_s, 105);  /* and its own work stands before ours */
+}
+
 static void a_promise_to_another_is_waited_for(void **state)
 {
 	struct city *c = *state;
@@ -226,6 +276,9 @@ int main(void)
 		CITY_TEST(absurd_sizes_end_at_a_century),
 		CITY_TEST(a_free_pool_does_not_let_wait),
 		CITY_TEST(a_full_pool_is_waited_for_until_a_run_should_end),
+		CITY_TEST(work_of_others_is_waited_for_like_our_own),
+		CITY_TEST(what_waits_in_the_cluster_s_own_queue_comes_first),
+		CITY_TEST(a_run_that_was_sent_ahead_gives_no_room_when_it_ends),
 		CITY_TEST(a_gang_waits_for_its_last_node),
 		CITY_TEST(a_run_that_is_late_is_expected_soon),
 		CITY_TEST(nodes_that_are_down_are_back_in_an_hour),

@@ -3,6 +3,7 @@
 #include "../lib/domain.h"
 
 #include "base/rng.h"
+#include "domain/pool_seen.h"
 
 #include <stdio.h>
 
@@ -293,6 +294,125 @@ static void the_room_of_a_node_that_is_down_is_not_free(void **state)
 	pool_free(p);
 }
 
+/* ---- pools whose nodes are told ---- */
+
+static const char told[] = "{'name':'west','region':'cn/64','engine':'slurm'}";
+
+static struct pool *told_pool(uint32_t used)
+{
+	static const struct pool_seen_node like = { .cpu_milli = 8000, .memory_mb = 1000,
+						    .accel = "big", .naccels = 4 };
+	struct pool_seen_node nodes[2] = { like, like };
+	struct pool_seen s = { .nnodes = 2, .nodes = nodes, .queue_max = 3 };
+	struct pool *p = pool_of(told);
+
+	p->told = true;
+	nodes[0].cpu_used_milli = used * 1000;
+	nodes[0].accels_used = (uint8_t)used;
+	assert_int_equal(pool_see(p, &s, &cat), 0);
+	return p;
+}
+
+static uint32_t free_devices(const struct node *n)
+{
+	uint32_t k = 0;
+
+	for (unsigned i = 0; i < n->naccels; i++)
+		k += n->accel_free_milli[i] == 1000;
+	return k;
+}
+
+static void what_others_use_of_a_told_pool_is_not_free(void **state)
+{
+	struct pool *p = told_pool(3);
+
+	assert_int_equal(p->nnodes, 2);
+	assert_int_equal(p->nodes[0].cpu_free_milli, 5000);
+	assert_int_equal(p->nodes[1].cpu_free_milli, 8000);
+	assert_int_equal(free_devices(&p->nodes[0]), 1);
+	assert_int_equal(free_devices(&p->nodes[1]), 4);
+	assert_string_equal(p->chip, "big");
+	pool_free(p);
+}
+
+static void a_run_moves_to_the_node_where_its_engine_put_it(void **state)
+{
+	struct place_node at = { .node = 0, .accels = 3 };
+	struct placement place = { .n = 1, .nodes = &at, .cpu_milli = 2000, .memory_mb = 10,
+				   .accel_milli = 1000 };
+	struct pool *p = told_pool(0);
+	const uint32_t there = 1;
+
+	pool_hold(p, 7, 1, 2, &place);
+	assert_int_equal(p->nodes[0].cpu_free_milli, 6000);
+	assert_int_equal(free_devices(&p->nodes[0]), 2);
+	pool_begun(p, 7, &there, 1);
+	assert_int_equal(p->nodes[0].cpu_free_milli, 8000);
+	assert_int_equal(p->nodes[1].cpu_free_milli, 6000);
+	assert_int_equal(free_devices(&p->nodes[1]), 2);
+	pool_release(p, 7);
+	assert_int_equal(p->nodes[1].cpu_free_milli, 8000);
+	assert_int_equal(free_devices(&p->nodes[1]), 4);
+	pool_free(p);
+}
+
+static void a_run_that_was_sent_ahead_takes_room_when_it_begins(void **state)
+{
+	struct place_node at = { .node = 0 };
+	struct placement place = { .n = 1, .nodes = &at, .cpu_milli = 2000, .memory_mb = 10,
+				   .ahead = true };
+	struct pool *p = told_pool(0);
+
+	pool_hold(p, 7, 1, 2, &place);
+	assert_int_equal(p->nahead, 1);
+	assert_int_equal(p->nodes[0].cpu_free_milli, 8000);
+	pool_begun(p, 7, NULL, 0);
+	assert_int_equal(p->nahead, 0);
+	assert_int_equal(p->nodes[0].cpu_free_milli, 6000);
+	pool_hold(p, 8, 1, 2, &place);
+	pool_release(p, 8);
+	assert_int_equal(p->nahead, 0);
+	pool_free(p);
+}
+
+/* The cluster decides where things run: what does not add up is no room, never a crash. */
+static void more_than_a_told_node_has_is_no_room(void **state)
+{
+	struct place_node at = { .node = 0, .accels = 15 }, gone = { .node = 99 };
+	struct placement place = { .n = 1, .nodes = &at, .cpu_milli = 7000, .memory_mb = 900,
+				   .accel_milli = 1000 };
+	struct placement lost = { .n = 1, .nodes = &gone, .cpu_milli = 1000 };
+	struct pool *p = told_pool(3);
+
+	assert_true(pool_can_hold(p, &place));
+	pool_hold(p, 1, 1, 2, &place);
+	pool_hold(p, 2, 1, 2, &place);
+	pool_hold(p, 3, 1, 2, &lost);
+	assert_int_equal(p->nodes[0].cpu_free_milli, 0);
+	assert_int_equal(p->nodes[0].memory_free_mb, 0);
+	assert_int_equal(free_devices(&p->nodes[0]), 0);
+	pool_release(p, 1);
+	pool_release(p, 2);
+	pool_release(p, 3);
+	assert_int_equal(p->nodes[0].cpu_free_milli, 5000);
+	assert_int_equal(p->nodes[0].memory_free_mb, 1000);
+	pool_free(p);
+}
+
+static void a_device_that_is_not_in_the_catalogue_is_counted_and_not_used(void **state)
+{
+	struct pool_seen_node n = { .cpu_milli = 1000, .memory_mb = 1, .accel = "nobody-knows",
+				    .naccels = 2 };
+	struct pool_seen s = { .nnodes = 1, .nodes = &n };
+	struct pool *p = pool_of(told);
+
+	p->told = true;
+	assert_int_equal(pool_see(p, &s, &cat), 1);
+	assert_int_equal(p->nodes[0].naccels, 0);
+	assert_int_equal(p->nodes[0].model, ACCEL_NONE);
+	pool_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +425,11 @@ int main(void)
 		cmocka_unit_test(a_question_about_room_changes_nothing),
 		cmocka_unit_test(an_unknown_task_gives_nothing_back),
 		cmocka_unit_test(the_room_of_a_node_that_is_down_is_not_free),
+		cmocka_unit_test(what_others_use_of_a_told_pool_is_not_free),
+		cmocka_unit_test(a_run_moves_to_the_node_where_its_engine_put_it),
+		cmocka_unit_test(a_run_that_was_sent_ahead_takes_room_when_it_begins),
+		cmocka_unit_test(more_than_a_told_node_has_is_no_room),
+		cmocka_unit_test(a_device_that_is_not_in_the_catalogue_is_counted_and_not_used),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
