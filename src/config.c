@@ -198,6 +198,7 @@ static int decode(const json_t *json, const struct json_lines *lines, struct con
 	dec_limits(&d, dec_object(&d, "limits", DEC_OPT), &c->limits);
 	dec_http(&d, dec_object(&d, "http", DEC_OPT), &c->http);
 	dec_files(&d, dec_object(&d, "files", DEC_OPT), c);
+	config_identity(&d, dec_object(&d, "identity", DEC_OPT), c);
 	if (!d.r && !is_loopback(c->listen) && !c->open_listen)
 		dec_fail(&d, "listen", "is beyond this machine, where anyone on the network can "
 			 "read along; say listen_beyond_loopback: true if a TLS proxy protects it");

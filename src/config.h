@@ -9,6 +9,7 @@
 #include "domain/accel.h"
 #include "domain/pool.h"
 #include "flow/flow.h"
+#include "api/oidc.h"
 #include "http/server.h"
 
 struct config {
@@ -25,7 +26,12 @@ struct config {
 	const char *const *read_roots, *const *write_roots;
 	struct flow_limits limits;
 	struct http_limits http;
+	uint32_t noidc;
+	struct oidc_config *oidc;       /* in the arena */
 };
+
+/* config_identity.c: the part `identity` */
+void config_identity(struct dec *d, const json_t *json, struct config *c);
 
 /* Read and check a file, or its text.  `ret` is done with config_done(), also after a failure. */
 int config_parse(const char *text, size_t n, struct config *ret, struct err *err);

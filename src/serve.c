@@ -127,7 +127,7 @@ static int start_flow(struct daemon *d, struct err *err)
 	struct flow_config fc = {
 		.loop = &d->loop, .catalogue = &c->catalogue, .npools = c->npools,
 		.pools = c->pools, .dir = arena_printf(&c->arena, "%s/runs", c->state),
-		.read_roots = c->read_roots, .write_roots = c->write_roots, .seed = c->seed,
+		.read_roots = c->read_roots, .write_roots = c->write_roots, .seed = c->seed, .separate = c->noidc > 0,
 		.limits = c->limits, .fatal = on_fatal, .fatal_arg = d,
 	};
 	int r;
@@ -151,6 +151,7 @@ static int start_http(struct daemon *d, struct err *err)
 	int r;
 
 	d->api = api_new(&d->loop, d->flow, SUANLU_VERSION);
+	api_oidc(d->api, d->config.oidc, d->config.noidc);
 	api_handler(d->api, &handler);
 	d->http = http_server_new(&d->loop, &d->config.http, &handler);
 	api_http(d->api, d->http);

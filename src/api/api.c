@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "api/guard.h"
+#include "api/oidc.h"
 #include "loop/timer.h"
 #include "loop/work.h"
 
@@ -46,23 +47,48 @@ static const struct token *token_basic(const struct api *a, const char *s)
 	return flow_token_find(a->flow, colon + 1);
 }
 
-/* "Bearer sl_…" -> the token, or NULL. */
-static const struct token *token_of(const struct api *a, const struct http_request *req)
+/* What stands behind "Bearer", or NULL. */
+static const char *bearer(const struct http_request *req)
 {
 	const char *s = http_header(req, "authorization");
 
-	if (s && !strncasecmp(s, "basic ", 6) && !strncmp(req->path, "/ga4gh/", 7))
-		return token_basic(a, s + 6 + strspn(s + 6, " "));
 	if (!s || strncasecmp(s, "bearer ", 7))
 		return NULL;
 	s += 7;
-	s += strspn(s, " ");
-	return strlen(s) == TOKEN_TEXT_LEN ? flow_token_find(a->flow, s) : NULL;
+	return s + strspn(s, " ");
+}
+
+/* Of a Bearer sl_…, or for TES a Basic; NULL: neither. */
+static const struct token *token_of(const struct api *a, const struct http_request *req)
+{
+	const char *s = http_header(req, "authorization"), *text = bearer(req);
+
+	if (s && !strncasecmp(s, "basic ", 6) && !strncmp(req->path, "/ga4gh/", 7))
+		return token_basic(a, s + 6 + strspn(s + 6, " "));
+	return text && strlen(text) == TOKEN_TEXT_LEN ? flow_token_find(a->flow, text) : NULL;
+}
+
+static const char how[] = "send the header Authorization: Bearer sl_…";
+
+/* A JWT of a provider: 0, or 1 and answered. */
+static int check_foreign(struct api_call *c, const char *text)
+{
+	struct err err = { 0 };
+	int r = oidc_find(c->api->oidc, text, clock_now_ms(), &c->who, &err);
+
+	if (!r && !flow_tenant_find(c->api->flow, c->who.tenant))
+		r = err_set(&err, OIDC_E_FORBIDDEN, "there is no tenant \"%s\" here", c->who.tenant);
+	if (r == OIDC_E_WRONG)
+		reply_wrong(c, err.text, NULL);
+	else if (r)
+		reply_no(c, r == OIDC_E_LATER ? NO_UNAVAILABLE : NO_FORBIDDEN, NULL, err.text, NULL);
+	return r != 0;
 }
 
 static int check_token(struct api_call *c, bool public)
 {
 	const struct token *t = token_of(c->api, c->req);
+	const char *text = t || public ? NULL : bearer(c->req);
 
 	if (t) {
 		c->who = *t;
@@ -70,12 +96,12 @@ static int check_token(struct api_call *c, bool public)
 	}
 	if (public)
 		return 0;
+	if (text && c->api->oidc && strchr(text, '.'))
+		return check_foreign(c, text);
 	if (http_header(c->req, "authorization"))
-		reply_wrong(c, "the token is not known here, was revoked, or is over",
-			    "send the header Authorization: Bearer sl_…");
+		reply_wrong(c, "the token is not known here, was revoked, or is over", how);
 	else
-		reply_no(c, NO_UNAUTHORIZED, NULL, "no token was given",
-			 "send the header Authorization: Bearer sl_…");
+		reply_no(c, NO_UNAUTHORIZED, NULL, "no token was given", how);
 	return 1;
 }
 
@@ -191,6 +217,12 @@ void api_handler(struct api *a, struct http_handler *ret)
 				      .gone = on_gone };
 }
 
+void api_oidc(struct api *a, const struct oidc_config *c, uint32_t n)
+{
+	if (n)
+		a->oidc = oidc_new(a->loop, c, n);
+}
+
 void api_http(struct api *a, const struct http_server *s)
 {
 	a->http = s;
@@ -208,6 +240,7 @@ struct api *api_free(struct api *a)
 		return NULL;
 	api_stop(a);
 	work_free(a->work);
+	oidc_free(a->oidc);
 	guard_free(a->guard);
 	for (struct walk *w = a->walks; w; w = w->next)
 		w->api = NULL;

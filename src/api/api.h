@@ -18,6 +18,10 @@ struct api;
 /* `version` and `f` outlive the api. */
 struct api *api_new(uv_loop_t *loop, struct flow *f, const char *version);
 
+/* Callers of OpenID providers; the configurations outlive the api. */
+struct oidc_config;
+void api_oidc(struct api *a, const struct oidc_config *c, uint32_t n);
+
 /* For http_server_new(). */
 void api_handler(struct api *a, struct http_handler *ret);
 

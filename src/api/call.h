@@ -15,6 +15,7 @@ struct api_call;
 struct stream;
 struct walk;
 struct origin;
+struct oidc;
 struct guard;
 struct work;
 typedef void (*api_fn)(struct api_call *c);
@@ -64,6 +65,7 @@ struct api {
 
 	struct stream *streams;         /* stream.c */
 	unsigned nstreams;
+	struct oidc *oidc;              /* NULL: no provider is configured */
 	struct guard *guard;            /* guard.c: wrong tokens and passwords */
 	struct work *work;              /* hashes of passwords */
 	uint32_t identities;            /* their version when the streams were last looked at */

@@ -1,0 +1,316 @@
+/* oidc.c - callers whom an OpenID provider vouches for */
+
+#include "api/oidc.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/jwt.h"
+#include "http/fetch.h"
+#include "loop/timer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TICK_MS = 5000, URL_MAX = 2048, NAME_MAX_LEN = 63, DISCOVERY_MAX = 64 << 10 };
+
+struct provider {
+	const struct oidc_config *c;
+	struct fetch *fetch;
+	struct fetch_call *call;        /* under way */
+	struct jwks *keys;              /* NULL: none yet */
+	int64_t fetched_ms, tried_ms;   /* monotonic; 0: never */
+	bool complained;
+};
+
+struct oidc {
+	struct timer *tick;
+	uint32_t n;
+	struct provider p[OIDC_PROVIDERS_MAX];
+};
+
+/* ---- keys ---- */
+
+static void failed(struct provider *p, const char *why)
+{
+	if (!p->complained)
+		log_warn("oidc", "%s: %s", p->c->name, why);
+	p->complained = true;
+}
+
+static bool answered(struct provider *p, const struct fetch_answer *a)
+{
+	char why[160];
+
+	p->call = NULL;
+	if (!a->result && a->status == 200)
+		return true;
+	if (a->result)
+		snprintf(why, sizeof(why), "could not fetch its keys: %s", a->text);
+	else
+		snprintf(why, sizeof(why), "could not fetch its keys: status %u", a->status);
+	failed(p, why);
+	return false;
+}
+
+static void on_keys(void *arg, const struct fetch_answer *a)
+{
+	struct provider *p = arg;
+	struct jwks *keys = NULL;
+	struct err err = { 0 };
+
+	if (!answered(p, a))
+		return;
+	if (jwks_parse(a->body->data, a->body->len, &keys, &err)) {
+		failed(p, err.text);
+		return;
+	}
+	if (!jwks_count(keys)) {
+		failed(p, "there is no key for RS256, ES256 or EdDSA among its keys");
+		jwks_free(keys);
+		return;
+	}
+	if (!p->keys || p->complained)
+		log_info("oidc", "%s: %u keys", p->c->name, jwks_count(keys));
+	jwks_free(p->keys);
+	p->keys = keys;
+	p->fetched_ms = clock_mono_ms();
+	p->complained = false;
+}
+
+static void get(struct provider *p, const char *url, fetch_fn fn)
+{
+	const char *const headers[] = { "Accept: application/json", NULL };
+	struct fetch_request r = { .method = "GET", .url = url, .headers = headers };
+	struct err err = { 0 };
+
+	if (fetch_start(p->fetch, &r, fn, p, &p->call, &err))
+		failed(p, err.text);
+}
+
+/* A document that is not about this issuer must not lead us to its keys (Discovery 1.0, 4.3). */
+static void on_discovery(void *arg, const struct fetch_answer *a)
+{
+	struct provider *p = arg;
+	const char *issuer, *url;
+	json_t *doc = NULL;
+
+	if (!answered(p, a))
+		return;
+	if (a->body->len > DISCOVERY_MAX || json_parse(a->body->data, a->body->len, &doc, NULL)) {
+		failed(p, "its description is not JSON");
+		return;
+	}
+	issuer = json_string_value(json_object_get(doc, "issuer"));
+	url = json_string_value(json_object_get(doc, "jwks_uri"));
+	if (!issuer || strcmp(issuer, p->c->issuer))
+		failed(p, "its description is of another issuer");
+	else if (!url || strlen(url) > URL_MAX || oidc_url_check(url))
+		failed(p, "its description names no place of keys that we ask");
+	else
+		get(p, url, on_keys);
+	json_decref(doc);
+}
+
+static void refresh(struct provider *p)
+{
+	const char *issuer = p->c->issuer;
+	size_t n = strlen(issuer);
+	char url[URL_MAX + 64];
+
+	if (p->call)
+		return;
+	p->tried_ms = clock_mono_ms();
+	if (p->c->jwks) {
+		get(p, p->c->jwks, on_keys);
+		return;
+	}
+	snprintf(url, sizeof(url), "%.*s/.well-known/openid-configuration",
+		 (int)(n && issuer[n - 1] == '/' ? n - 1 : n), issuer);
+	get(p, url, on_discovery);
+}
+
+static void on_tick(void *arg)
+{
+	struct oidc *o = arg;
+	int64_t now = clock_mono_ms();
+
+	for (uint32_t i = 0; i < o->n; i++) {
+		struct provider *p = &o->p[i];
+		int64_t every = p->keys && !p->complained ? OIDC_REFRESH_S : OIDC_RETRY_S;
+
+		if (p->keys && now - p->fetched_ms > (int64_t)OIDC_KEEP_S * 1000)
+			p->keys = jwks_free(p->keys);
+		if (now - p->tried_ms > every * 1000)
+			refresh(p);
+	}
+}
+
+struct oidc *oidc_new(uv_loop_t *loop, const struct oidc_config *c, uint32_t n)
+{
+	struct oidc *o = mem_alloc(sizeof(*o));
+
+	o->n = n;
+	o->tick = timer_new(loop, on_tick, o);
+	timer_start(o->tick, TICK_MS, TICK_MS);
+	for (uint32_t i = 0; i < n; i++) {
+		struct fetch_config fc = { .ca_file = c[i].ca_file, .agent = "suanlu", .conns_max = 1,
+					   .timeout_ms = 10000, .body_max = JWKS_MAX };
+
+		o->p[i].c = &c[i];
+		o->p[i].fetch = fetch_new(loop, &fc);
+		refresh(&o->p[i]);
+	}
+	return o;
+}
+
+struct oidc *oidc_free(struct oidc *o)
+{
+	if (!o)
+		return NULL;
+	for (uint32_t i = 0; i < o->n; i++) {
+		fetch_free(o->p[i].fetch);
+		jwks_free(o->p[i].keys);
+	}
+	timer_free(o->tick);
+	free(o);
+	return NULL;
+}
+
+/* ---- claims ---- */
+
+/* "realm_access.roles": one name within another. */
+static const json_t *claim(const json_t *doc, const char *path)
+{
+	while (doc && path) {
+		const char *dot = strchr(path, '.');
+		size_t n = dot ? (size_t)(dot - path) : strlen(path);
+
+		/* A name with a dot in it, as in https://example.org/roles, is looked for first. */
+		if (json_object_get(doc, path))
+			return json_object_get(doc, path);
+		doc = json_object_getn(doc, path, n);
+		path = dot ? dot + 1 : NULL;
+	}
+	return doc;
+}
+
+static bool has(const json_t *v, const char *value)
+{
+	const json_t *one;
+	size_t i;
+
+	if (!strcmp(value, "*"))
+		return true;
+	if (json_is_string(v))
+		return !strcmp(json_string_value(v), value);
+	json_array_foreach(v, i, one)
+		if (json_is_string(one) && !strcmp(json_string_value(one), value))
+			return true;
+	return false;
+}
+
+static unsigned roles_of(const struct oidc_config *c, const json_t *claims)
+{
+	const json_t *v = c->roles_claim ? claim(claims, c->roles_claim) : NULL;
+	unsigned set = 0;
+
+	for (unsigned role = 0; role < ARRAY_LEN(c->values); role++)
+		for (uint32_t i = 0; i < c->nvalues[role]; i++)
+			if (has(v, c->values[role][i]))
+				set |= 1U << role;
+	return set;
+}
+
+static int forbidden(struct err *err, const char *what)
+{
+	return err_set(err, OIDC_E_FORBIDDEN, "%s", what);
+}
+
+static int to_caller(const struct oidc_config *c, const json_t *claims, struct token *t,
+		     struct err *err)
+{
+	const char *user = json_string_value(claim(claims, c->user_claim));
+	const char *tenant = c->tenant ? c->tenant :
+					 json_string_value(claim(claims, c->tenant_claim));
+
+	*t = (struct token){ .foreign = true, .roles = roles_of(c, claims) };
+	if (!user || !text_is_name(user) || strlen(c->name) + 1 + strlen(user) > NAME_MAX_LEN)
+		return forbidden(err, "the claim that is the caller's name is not 1-40 of a-z, 0-9 and -");
+	if (!tenant || !text_is_name(tenant))
+		return forbidden(err, "the claim that is the caller's tenant is not a name");
+	if (!t->roles)
+		return forbidden(err, "the provider gives the caller no role that is known here");
+	if (!roles_separate(t->roles))
+		return forbidden(err, "the provider joins admin, security and auditor in one caller");
+	snprintf(t->name, sizeof(t->name), "%s.%s", c->name, user);
+	snprintf(t->tenant, sizeof(t->tenant), "%s", tenant);
+	t->expires_ms = (int64_t)(json_number_value(json_object_get(claims, "exp")) * 1000) +
+		(int64_t)c->skew_s * 1000;
+	return 0;
+}
+
+/* A number that tells callers apart, for limits of one caller: above all ids of tokens. */
+static uint32_t id_of(const char *name)
+{
+	uint32_t h = 2166136261U;
+
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * 16777619U;     /* FNV-1a */
+	return h | 1U << 31;
+}
+
+static int unknown_key(struct provider *p, struct err *err)
+{
+	if (!p->call && clock_mono_ms() - p->tried_ms > OIDC_RETRY_S * 1000)
+		refresh(p);
+	if (p->call)
+		return err_set(err, OIDC_E_LATER, "the keys of the provider are being fetched");
+	return p->keys ? OIDC_E_WRONG :
+		err_set(err, OIDC_E_LATER, "the keys of the provider could not be fetched");
+}
+
+static int verify(struct provider *p, const char *text, int64_t now_ms, struct token *ret,
+		  struct err *err)
+{
+	struct jwt_rules rules = { p->c->issuer, p->c->audience, p->c->skew_s, now_ms };
+	json_t *claims;
+	int r;
+
+	if (!p->keys)
+		return unknown_key(p, err);
+	r = jwt_verify(text, p->keys, &rules, &claims, err);
+	if (r)
+		return r == JWT_E_KEY ? unknown_key(p, err) : OIDC_E_WRONG;
+	r = to_caller(p->c, claims, ret, err);
+	json_decref(claims);
+	if (!r)
+		ret->id = id_of(ret->name);
+	return r;
+}
+
+int oidc_find(struct oidc *o, const char *text, int64_t now_ms, struct token *ret, struct err *err)
+{
+	char issuer[URL_MAX];
+
+	if (jwt_issuer(text, issuer, sizeof(issuer)))
+		return err_set(err, OIDC_E_WRONG, "this is neither a token of ours nor a JWT");
+	for (uint32_t i = 0; i < o->n; i++)
+		if (!strcmp(o->p[i].c->issuer, issuer))
+			return verify(&o->p[i], text, now_ms, ret, err);
+	return err_set(err, OIDC_E_WRONG, "the issuer of the token is not known here");
+}
+
+/* ---- addresses ---- */
+
+const char *oidc_url_check(const char *url)
+{
+	if (!strncmp(url, "https://", 8) && url[8])
+		return NULL;
+	if (!strncmp(url, "http://127.0.0.1:", 17) || !strncmp(url, "http://localhost:", 17) ||
+	    !strncmp(url, "http://[::1]:", 13))
+		return NULL;
+	return "must begin with https:// (or be http on this machine)";
+}

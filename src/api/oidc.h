@@ -1,0 +1,50 @@
+/* oidc.h - callers whom an OpenID provider vouches for: bearer JWTs become callers
+ *
+ * The configuration names the provider, and says which claims are the name, the tenant and the
+ * roles.  Its keys are fetched on the loop: at start, every OIDC_REFRESH_S, and when a token names
+ * a key that is not known, but not more often than every OIDC_RETRY_S.  While nothing was
+ * fetched, or such a fetch is under way, callers are told to come again in a second.
+ *
+ * A caller is named PROVIDER.NAME.  A dot is in no name of our own, so nobody outside is taken
+ * for an account, and such a caller has no password and no tokens here.
+ */
+#ifndef API_OIDC_H
+#define API_OIDC_H
+
+#include "flow/flow.h"
+
+enum {
+	OIDC_PROVIDERS_MAX = 4, OIDC_VALUES_MAX = 32,
+	OIDC_REFRESH_S = 600, OIDC_RETRY_S = 10,
+	OIDC_KEEP_S = 24 * 3600,        /* keys of a provider that cannot be reached */
+};
+
+enum { OIDC_E_WRONG = 1, OIDC_E_FORBIDDEN, OIDC_E_LATER };     /* 401, 403, 503 */
+
+struct oidc_config {
+	const char *name;               /* of the provider, a short name of ours */
+	const char *issuer, *audience;
+	const char *jwks;               /* NULL: by discovery (OpenID Connect Discovery 1.0) */
+	const char *ca_file;            /* NULL: the system's */
+	const char *user_claim;         /* default sub; a.b is b within a */
+	const char *tenant;             /* all callers are of this one, or NULL: … */
+	const char *tenant_claim;
+	const char *roles_claim;
+	uint32_t nvalues[5];            /* in the order of enum role; "*": everybody */
+	const char *const *values[5];
+	uint32_t skew_s;                /* default 60 */
+};
+
+struct oidc;
+
+/* NULL, or what is wrong: plain http only on this machine. */
+const char *oidc_url_check(const char *url);
+
+/* Borrows the configurations.  Fetching begins at once. */
+struct oidc *oidc_new(uv_loop_t *loop, const struct oidc_config *c, uint32_t n);
+struct oidc *oidc_free(struct oidc *o);         /* takes NULL; NULL back */
+
+/* Who is calling with this text?  Whether there is such a tenant is not asked here. */
+int oidc_find(struct oidc *o, const char *text, int64_t now_ms, struct token *ret, struct err *err);
+
+#endif

@@ -1,0 +1,91 @@
+/* config_identity.c - the configuration's part `identity`: OpenID providers */
+
+#include "config.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static const char *const role_names[] = { "user", "operator", "admin", "security", "auditor" };
+
+static void url(struct dec *d, const char *key, enum dec_need need, const char **ret)
+{
+	dec_str(d, key, need, 1, 1024, ret);
+	if (*ret && oidc_url_check(*ret))
+		dec_fail(d, key, "%s", oidc_url_check(*ret));
+}
+
+static void end(struct dec *d, struct dec *x)
+{
+	if (dec_end(x) && !d->r)
+		d->r = x->r;
+}
+
+static void roles(struct dec *d, const json_t *json, struct oidc_config *o)
+{
+	struct dec x;
+	uint32_t n = 0;
+
+	if (!json)
+		return;
+	dec_begin(&x, json, dec_path(d, "roles"), d->lines, d->arena, d->err);
+	for (unsigned i = 0; i < 5; i++) {
+		dec_strs(&x, role_names[i], DEC_OPT, OIDC_VALUES_MAX, 256, &o->values[i],
+			 &o->nvalues[i]);
+		n += o->nvalues[i];
+		for (uint32_t k = 0; k < o->nvalues[i]; k++)
+			if (i > 1 && !strcmp(o->values[i][k], "*"))
+				dec_fail(&x, role_names[i], "must not be given to everybody");
+	}
+	if (!x.r && !n)
+		dec_fail(d, "roles", "must give at least one role");
+	end(d, &x);
+}
+
+static void provider(struct dec *d, const json_t *json, size_t i, struct oidc_config *o)
+{
+	struct dec x;
+
+	*o = (struct oidc_config){ .user_claim = "sub", .skew_s = 60 };
+	dec_begin(&x, json, dec_path_at(d, "oidc", i), d->lines, d->arena, d->err);
+	dec_str(&x, "name", DEC_NEED, 1, 20, &o->name);
+	if (o->name && !text_is_name(o->name))
+		dec_fail(&x, "name", "must be 1-20 of a-z, 0-9 and -, not at the ends");
+	url(&x, "issuer", DEC_NEED, &o->issuer);
+	dec_str(&x, "audience", DEC_NEED, 1, 256, &o->audience);
+	url(&x, "jwks", DEC_OPT, &o->jwks);
+	dec_str(&x, "ca_file", DEC_OPT, 1, 4096, &o->ca_file);
+	dec_str(&x, "user_claim", DEC_OPT, 1, 128, &o->user_claim);
+	dec_str(&x, "tenant", DEC_OPT, 1, 63, &o->tenant);
+	dec_str(&x, "tenant_claim", DEC_OPT, 1, 128, &o->tenant_claim);
+	dec_str(&x, "roles_claim", DEC_OPT, 1, 128, &o->roles_claim);
+	dec_u32(&x, "skew_s", DEC_OPT, 0, 300, &o->skew_s);
+	roles(&x, dec_object(&x, "roles", DEC_NEED), o);
+	if (!x.r && !o->tenant == !o->tenant_claim)
+		dec_fail(&x, "tenant", "or tenant_claim must be there, one of the two");
+	end(d, &x);
+}
+
+void config_identity(struct dec *d, const json_t *json, struct config *c)
+{
+	const json_t *list, *one;
+	struct dec x;
+	size_t i;
+
+	if (!json)
+		return;
+	dec_begin(&x, json, dec_path(d, "identity"), d->lines, d->arena, d->err);
+	list = dec_array(&x, "oidc", DEC_OPT, OIDC_PROVIDERS_MAX);
+	c->oidc = arena_array(d->arena, OIDC_PROVIDERS_MAX, sizeof(*c->oidc));
+	json_array_foreach(list, i, one) {
+		if (x.r)
+			break;
+		provider(&x, one, i, &c->oidc[i]);
+		for (size_t k = 0; !x.r && k < i; k++)
+			if (!strcmp(c->oidc[k].name, c->oidc[i].name) ||
+			    !strcmp(c->oidc[k].issuer, c->oidc[i].issuer))
+				dec_fail(&x, "oidc", "must have each name and each issuer once");
+		c->noidc++;
+	}
+	end(d, &x);
+}
