@@ -198,10 +198,12 @@ static int decode(const json_t *json, const struct json_lines *lines, struct con
 	dec_limits(&d, dec_object(&d, "limits", DEC_OPT), &c->limits);
 	dec_http(&d, dec_object(&d, "http", DEC_OPT), &c->http);
 	dec_files(&d, dec_object(&d, "files", DEC_OPT), c);
+	config_tls(&d, dec_object(&d, "tls", DEC_OPT), c);
 	config_identity(&d, dec_object(&d, "identity", DEC_OPT), c);
-	if (!d.r && !is_loopback(c->listen) && !c->open_listen)
+	if (!d.r && !is_loopback(c->listen) && !c->open_listen && !c->tls)
 		dec_fail(&d, "listen", "is beyond this machine, where anyone on the network can "
-			 "read along; say listen_beyond_loopback: true if a TLS proxy protects it");
+			 "read along; give it tls, or say listen_beyond_loopback: true if a TLS "
+			 "proxy protects it");
 	if (!d.r && log_level_parse(c->log, &level))
 		dec_fail(&d, "log", "must be debug, info, warn or error");
 	if (!d.r && !region_ok(c->region))

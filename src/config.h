@@ -9,8 +9,10 @@
 #include "domain/accel.h"
 #include "domain/pool.h"
 #include "flow/flow.h"
+#include "api/api.h"
 #include "api/oidc.h"
 #include "http/server.h"
+#include "http/tls.h"
 
 struct config {
 	struct arena arena;
@@ -26,12 +28,16 @@ struct config {
 	const char *const *read_roots, *const *write_roots;
 	struct flow_limits limits;
 	struct http_limits http;
+	bool tls;                       /* the next two hold */
+	struct http_tls_config tls_files;
+	struct api_clients clients;     /* accounts of client certificates */
 	uint32_t noidc;
 	struct oidc_config *oidc;       /* in the arena */
 };
 
-/* config_identity.c: the part `identity` */
+/* config_identity.c: the parts `identity` and `tls` */
 void config_identity(struct dec *d, const json_t *json, struct config *c);
+void config_tls(struct dec *d, const json_t *json, struct config *c);
 
 /* Read and check a file, or its text.  `ret` is done with config_done(), also after a failure. */
 int config_parse(const char *text, size_t n, struct config *ret, struct err *err);

@@ -1,4 +1,4 @@
-/* config_identity.c - the configuration's part `identity`: OpenID providers */
+/* config_identity.c - the configuration's parts `identity` and `tls`: who may be who, and how it is proved */
 
 #include "config.h"
 
@@ -63,6 +63,49 @@ static void provider(struct dec *d, const json_t *json, size_t i, struct oidc_co
 	roles(&x, dec_object(&x, "roles", DEC_NEED), o);
 	if (!x.r && !o->tenant == !o->tenant_claim)
 		dec_fail(&x, "tenant", "or tenant_claim must be there, one of the two");
+	end(d, &x);
+}
+
+static void client(struct dec *d, const json_t *json, size_t i, struct api_client *ret)
+{
+	struct dec x;
+
+	dec_begin(&x, json, dec_path_at(d, "clients", i), d->lines, d->arena, d->err);
+	dec_str(&x, "subject", DEC_OPT, 1, 500, &ret->subject);
+	dec_str(&x, "name", DEC_OPT, 5, 255, &ret->name);
+	dec_str(&x, "user", DEC_NEED, 1, 63, &ret->user);
+	if (!x.r && !ret->subject == !ret->name)
+		dec_fail(&x, "subject", "or name must be there, one of the two");
+	if (ret->name && strncmp(ret->name, "DNS:", 4) && strncmp(ret->name, "URI:", 4))
+		dec_fail(&x, "name", "must begin with DNS: or URI:");
+	if (ret->user && !text_is_name(ret->user))
+		dec_fail(&x, "user", "must be the name of an account");
+	end(d, &x);
+}
+
+void config_tls(struct dec *d, const json_t *json, struct config *c)
+{
+	struct http_tls_config *t = &c->tls_files;
+	const json_t *list, *one;
+	struct api_client *clients;
+	struct dec x;
+	size_t i;
+
+	if (!json)
+		return;
+	c->tls = true;
+	dec_begin(&x, json, dec_path(d, "tls"), d->lines, d->arena, d->err);
+	dec_str(&x, "certificate", DEC_NEED, 1, 4096, &t->certificate);
+	dec_str(&x, "key", DEC_NEED, 1, 4096, &t->key);
+	dec_str(&x, "client_ca", DEC_OPT, 1, 4096, &t->client_ca);
+	dec_bool(&x, "client_required", DEC_OPT, &t->client_required);
+	list = dec_array(&x, "clients", DEC_OPT, API_CLIENTS_MAX);
+	clients = arena_array(d->arena, json_array_size(list), sizeof(*clients));
+	json_array_foreach(list, i, one)
+		client(&x, one, i, &clients[i]);
+	c->clients = (struct api_clients){ (uint32_t)json_array_size(list), clients };
+	if ((t->client_required || c->clients.n) && !t->client_ca)
+		dec_fail(&x, "client_ca", "is missing: whose certificates shall be believed?");
 	end(d, &x);
 }
 

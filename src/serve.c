@@ -24,11 +24,12 @@ enum { STOP_GRACE_MS = 5000 };
 struct daemon {
 	struct config config;
 	uv_loop_t loop;
-	uv_signal_t term, interrupt;
+	uv_signal_t term, interrupt, hangup;
 	struct store *store;
 	struct flow *flow;
 	struct api *api;
 	struct http_server *http;
+	struct http_tls *tls;           /* NULL: plain */
 	bool stopping, failed;
 };
 
@@ -54,6 +55,20 @@ static void on_signal(uv_signal_t *s, int signum)
 
 	log_info("serve", "%s: stopping; runs go on", strsignal(signum));
 	stop(d);
+}
+
+/* New certificates, for connections from now on. */
+static void on_hangup(uv_signal_t *s, int signum)
+{
+	struct daemon *d = s->data;
+	struct err err = { 0 };
+
+	if (!d->tls)
+		log_info("serve", "%s: there is nothing to read again", strsignal(signum));
+	else if (http_tls_reload(d->tls, &err))
+		log_error("serve", "the certificates stay as they were: %s", err.text);
+	else
+		log_info("serve", "the certificates were read again");
 }
 
 static void on_fatal(void *arg, const char *why)
@@ -155,14 +170,22 @@ static int start_http(struct daemon *d, struct err *err)
 	api_handler(d->api, &handler);
 	d->http = http_server_new(&d->loop, &d->config.http, &handler);
 	api_http(d->api, d->http);
+	if (d->config.tls) {
+		r = http_tls_new(&d->config.tls_files, &d->tls, err);
+		if (r)
+			return r;
+		http_server_tls(d->http, d->tls);
+		api_certificates(d->api, &d->config.clients);
+	}
 	r = http_server_listen(d->http, listen, err);
 	if (r)
 		return r;
-	snprintf(address, sizeof(address), "%.*s:%u", (int)(strrchr(listen, ':') - listen), listen,
-		 http_server_port(d->http));
+	snprintf(address, sizeof(address), "%s%.*s:%u", d->tls ? "https://" : "",
+		 (int)(strrchr(listen, ':') - listen), listen, http_server_port(d->http));
 	r = write_state(&d->config, "address", address, err);
 	if (!r)
-		log_info("serve", "node %s listens on http://%s", flow_node_id(d->flow), address);
+		log_info("serve", "node %s listens on %s%s", flow_node_id(d->flow),
+			 d->tls ? "" : "http://", address);
 	return r;
 }
 
@@ -185,6 +208,7 @@ static void run_out(uv_loop_t *loop)
 static void tear_down(struct daemon *d)
 {
 	http_server_free(d->http);
+	http_tls_free(d->tls);
 	api_free(d->api);
 	if (d->store)
 		d->store = d->store->ops->free(d->store);
@@ -205,9 +229,13 @@ static int serve(struct daemon *d, struct err *err)
 		return r;
 	watch_signal(d, &d->term, SIGTERM);
 	watch_signal(d, &d->interrupt, SIGINT);
+	uv_signal_init(&d->loop, &d->hangup);
+	d->hangup.data = d;
+	uv_signal_start(&d->hangup, on_hangup, SIGHUP);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	uv_close((uv_handle_t *)&d->term, NULL);
 	uv_close((uv_handle_t *)&d->interrupt, NULL);
+	uv_close((uv_handle_t *)&d->hangup, NULL);
 	return 0;
 }
 

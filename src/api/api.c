@@ -85,6 +85,22 @@ static int check_foreign(struct api_call *c, const char *text)
 	return r != 0;
 }
 
+/* A machine with a certificate that stands for an account. */
+static bool certified(struct api_call *c)
+{
+	const struct api_clients *all = c->api->clients;
+	const char *subject = http_peer_subject(c->req);
+
+	for (uint32_t i = 0; all && *subject && i < all->n; i++) {
+		const struct api_client *one = &all->all[i];
+
+		if (one->subject ? !strcmp(one->subject, subject) :
+				   http_peer_has_name(c->req, one->name))
+			return !flow_caller(c->api->flow, one->user, &c->who);
+	}
+	return false;
+}
+
 static int check_token(struct api_call *c, bool public)
 {
 	const struct token *t = token_of(c->api, c->req);
@@ -98,6 +114,8 @@ static int check_token(struct api_call *c, bool public)
 		return 0;
 	if (text && c->api->oidc && strchr(text, '.'))
 		return check_foreign(c, text);
+	if (!http_header(c->req, "authorization") && certified(c))
+		return 0;
 	if (http_header(c->req, "authorization"))
 		reply_wrong(c, "the token is not known here, was revoked, or is over", how);
 	else
@@ -221,6 +239,11 @@ void api_oidc(struct api *a, const struct oidc_config *c, uint32_t n)
 {
 	if (n)
 		a->oidc = oidc_new(a->loop, c, n);
+}
+
+void api_certificates(struct api *a, const struct api_clients *c)
+{
+	a->clients = c->n ? c : NULL;
 }
 
 void api_http(struct api *a, const struct http_server *s)

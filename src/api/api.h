@@ -18,6 +18,19 @@ struct api;
 /* `version` and `f` outlive the api. */
 struct api *api_new(uv_loop_t *loop, struct flow *f, const char *version);
 
+/* Which account a machine with a client certificate is: by the subject as RFC 2253 writes it, or
+ * by an alternative name.  Counts only for a request without Authorization. */
+enum { API_CLIENTS_MAX = 1000 };
+struct api_client {
+	const char *subject, *name;     /* one of the two */
+	const char *user;
+};
+struct api_clients {
+	uint32_t n;
+	const struct api_client *all;
+};
+void api_certificates(struct api *a, const struct api_clients *c);     /* borrowed */
+
 /* Callers of OpenID providers; the configurations outlive the api. */
 struct oidc_config;
 void api_oidc(struct api *a, const struct oidc_config *c, uint32_t n);

@@ -65,6 +65,7 @@ struct api {
 
 	struct stream *streams;         /* stream.c */
 	unsigned nstreams;
+	const struct api_clients *clients;      /* NULL: none */
 	struct oidc *oidc;              /* NULL: no provider is configured */
 	struct guard *guard;            /* guard.c: wrong tokens and passwords */
 	struct work *work;              /* hashes of passwords */

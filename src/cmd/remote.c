@@ -205,7 +205,9 @@ static int bad_address(const char *server, struct err *err)
 int remote_new(struct remote **ret)
 {
 	struct remote *r = mem_alloc(sizeof(*r));
-	struct http_client_config c = { .agent = "suanlu-cli" };
+	struct http_client_config c = { .agent = "suanlu-cli", .ca_file = getenv("SUANLU_CA"),
+					.cert_file = getenv("SUANLU_CERT"),
+					.key_file = getenv("SUANLU_KEY") };
 	struct err err;
 	int res = find(r, &err);
 

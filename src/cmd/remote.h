@@ -5,6 +5,9 @@
  * $XDG_STATE_HOME/suanlu, ~/.local/state/suanlu, /var/lib/suanlu.  The token of a state
  * directory is sent to the address of that directory, or to this machine, and nowhere else.
  *
+ * For https, SUANLU_CA names the certificates to trust instead of the system's, SUANLU_CERT and
+ * SUANLU_KEY a certificate of one's own.
+ *
  * Every function returns an exit code, 0 or what was said on standard error.
  */
 #ifndef CMD_REMOTE_H

@@ -31,7 +31,8 @@ struct token {
 	const char *pools;              /* "east,west", or NULL: all.  Whose memory: the maker's */
 	uint8_t hash[TOKEN_HASH_LEN];
 	bool revoked;
-	bool foreign;                   /* an OpenID provider vouches for it: not in our tables */
+	bool foreign;                   /* not in our tables: an OpenID provider vouches for it, or (with a
+	                                 * user) a client certificate */
 	bool session;                   /* opened by a password, gone when it is over */
 	int64_t created_ms;
 	int64_t expires_ms;             /* 0: never */

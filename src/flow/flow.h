@@ -86,6 +86,10 @@ const struct token *flow_token_find(struct flow *f, const char *text);
 bool flow_token_holds(const struct flow *f, const struct token *who);
 uint32_t flow_identity_version(const struct flow *f);   /* another one: ask the above again */
 
+/* An account that proved itself in another way than by a token of ours: 0, or 1 when there is none, or
+ * it is disabled. */
+int flow_caller(const struct flow *f, const char *user, struct token *ret);
+
 /* In order of their ids, revoked ones too; roles as they count now. */
 uint32_t flow_ntokens(const struct flow *f);
 const struct token *flow_token_at(const struct flow *f, uint32_t i);    /* i < flow_ntokens */

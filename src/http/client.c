@@ -20,6 +20,7 @@ enum { CONNECT_MS = 5000, CALL_MS = 60000, SILENCE_S = 45, RETRY_FIRST_MS = 250,
 struct http_client {
 	CURL *easy;                     /* reused, so that a connection is too */
 	char *base, *token, *agent;     /* base: "http://host:port" */
+	char *ca_file, *cert_file, *key_file;
 	const char *server;             /* inside base */
 	unsigned connect_ms, timeout_ms;
 	char words[CURL_ERROR_SIZE];
@@ -76,6 +77,9 @@ int http_client_new(const struct http_client_config *c, struct http_client **ret
 		abort();
 	n->token = mem_strdup(c->token);
 	n->agent = mem_strdup(c->agent);
+	n->ca_file = mem_strdup(c->ca_file);
+	n->cert_file = mem_strdup(c->cert_file);
+	n->key_file = mem_strdup(c->key_file);
 	n->connect_ms = c->connect_ms ? c->connect_ms : CONNECT_MS;
 	n->timeout_ms = c->timeout_ms ? c->timeout_ms : CALL_MS;
 	*ret = n;
@@ -92,6 +96,9 @@ struct http_client *http_client_free(struct http_client *c)
 		explicit_bzero(c->token, strlen(c->token));
 	free(c->token);
 	free(c->agent);
+	free(c->ca_file);
+	free(c->cert_file);
+	free(c->key_file);
 	free(c->base);
 	free(c);
 	return NULL;
@@ -188,9 +195,14 @@ static struct curl_slist *headers(const struct http_client *c, const struct tran
 		h = curl_slist_append(h, "Content-Type: application/json");
 	h = curl_slist_append(h, "Expect:");    /* one round trip less */
 	if (c->token) {
-		snprintf(line, sizeof(line), "Authorization: Bearer %s", c->token);
-		h = curl_slist_append(h, line);
-		explicit_bzero(line, sizeof(line));
+		/* A provider's token is some kilobytes long. */
+		size_t n = strlen(c->token) + 32;
+		char *secret = mem_alloc(n);
+
+		snprintf(secret, n, "Authorization: Bearer %s", c->token);
+		h = curl_slist_append(h, secret);
+		explicit_bzero(secret, n);
+		free(secret);
 	}
 	if (t->sse && t->sse->id[0]) {
 		snprintf(line, sizeof(line), "Last-Event-ID: %s", t->sse->id);
@@ -206,6 +218,12 @@ static void options(struct http_client *c, struct transfer *t, const char *url)
 	curl_easy_reset(e);
 	curl_easy_setopt(e, CURLOPT_URL, url);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	if (c->ca_file)
+		curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
+	if (c->cert_file) {
+		curl_easy_setopt(e, CURLOPT_SSLCERT, c->cert_file);
+		curl_easy_setopt(e, CURLOPT_SSLKEY, c->key_file ? c->key_file : c->cert_file);
+	}
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_ms);

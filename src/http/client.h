@@ -28,6 +28,8 @@ struct http_client_config {
 	const char *server;             /* "127.0.0.1:7070", or with http:// or https:// before */
 	const char *token;              /* NULL: none */
 	const char *agent;              /* User-Agent, or NULL */
+	const char *ca_file;            /* of https; NULL: the system's */
+	const char *cert_file, *key_file;       /* our own certificate, or NULL */
 	unsigned connect_ms;            /* 0: 5 s */
 	unsigned timeout_ms;            /* whole call; 0: 60 s.  Streams: silence, at least 45 s */
 };

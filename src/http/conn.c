@@ -31,6 +31,44 @@ void conn_enter(struct http_conn *c, enum conn_phase phase)
 		c->mark = 0;
 }
 
+/* ---- TLS, what it says ---- */
+
+/* What TLS has to say of itself; ours, so it is not counted as an answer's bytes. */
+static void on_said(uv_write_t *w, int status)
+{
+	free(w);
+}
+
+static void tls_flush(struct http_conn *c)
+{
+	char *data;
+	size_t n = tls_give(c->tls, &data);
+	uv_buf_t b = uv_buf_init(data, (unsigned)n);
+	struct out *o;
+	int r;
+
+	if (!n)
+		return;
+	r = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
+	if (r >= 0 && (size_t)r < n) {
+		n -= (size_t)r;
+		o = mem_grow(NULL, sizeof(*o) + n, 1);
+		memcpy(o->data, data + r, n);
+		b = uv_buf_init(o->data, (unsigned)n);
+		if (uv_write(&o->uv, (uv_stream_t *)&c->tcp, &b, 1, on_said))
+			free(o);
+	}
+	tls_given(c->tls);
+}
+
+static void tls_end(struct http_conn *c)
+{
+	if (!c->tls || c->phase == CONN_HELLO)
+		return;
+	tls_bye(c->tls);
+	tls_flush(c);
+}
+
 /* ---- the end ---- */
 
 static void on_closed(uv_handle_t *h)
@@ -42,6 +80,7 @@ static void on_closed(uv_handle_t *h)
 	if (x && x->headed && !x->answered && s->handler.gone)
 		s->handler.gone(s->handler.arg, &x->req);
 	exchange_put(s, x);
+	tls_conn_free(c->tls);
 	DL_DELETE(s->phase[c->phase], c);
 	if (c->overflow)
 		s->noverflow--;
@@ -55,6 +94,9 @@ void conn_close(struct http_conn *c)
 {
 	if (c->phase == CONN_CLOSING)
 		return;
+	tls_end(c);
+	if (c->phase == CONN_HELLO && c->tls)
+		c->server->nhello--;
 	conn_enter(c, CONN_CLOSING);
 	uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
@@ -63,6 +105,7 @@ static void shut_our_side(struct http_conn *c)
 {
 	uv_os_fd_t fd;
 
+	tls_end(c);
 	if (!uv_fileno((uv_handle_t *)&c->tcp, &fd))
 		shutdown(fd, SHUT_WR);
 }
@@ -74,7 +117,8 @@ static void on_alloc(uv_handle_t *h, size_t want, uv_buf_t *ret)
 	struct http_conn *c = h->data;
 	size_t n = HTTP_READ_MAX;
 
-	if (c->phase == CONN_IDLE || c->phase == CONN_HEAD)
+	/* Of TLS a record may come to its end that began before: up to 16 KiB more. */
+	if (c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->server->tls)
 		n = HTTP_AHEAD_MAX;
 	else if (c->x && c->phase != CONN_BODY && c->x->ahead.len < HTTP_AHEAD_MAX)
 		n = HTTP_AHEAD_MAX - c->x->ahead.len;
@@ -171,11 +215,64 @@ static void feed(struct http_conn *c, const char *data, size_t n)
 		keep_ahead(c, data + at, n - at);
 }
 
+/* ---- TLS ---- */
+
+static void hello(struct http_conn *c)
+{
+	int r = tls_shake(c->tls);
+
+	tls_flush(c);           /* an alert, too */
+	if (r < 0) {
+		conn_close(c);
+	} else if (r > 0) {
+		c->server->nhello--;
+		conn_enter(c, CONN_IDLE);
+	}
+}
+
+static void feed_tls(struct http_conn *c, const char *data, size_t n)
+{
+	struct http_server *s = c->server;
+	int r = 1;
+
+	if (c->phase == CONN_LINGER) {
+		keep_ahead(c, data, n);
+		return;
+	}
+	if (!c->tls && s->nhello >= HTTP_HELLO_MAX) {
+		conn_close(c);
+		return;
+	}
+	if (!c->tls) {
+		c->tls = tls_conn_new(s->tls);
+		s->nhello++;
+	}
+	if (tls_take(c->tls, data, n)) {
+		conn_close(c);
+		return;
+	}
+	if (c->phase == CONN_HELLO)
+		hello(c);
+	while (r > 0 && c->phase != CONN_HELLO && c->phase != CONN_CLOSING) {
+		r = tls_read(c->tls, s->plain, sizeof(s->plain));
+		if (r > 0 && c->phase == CONN_LINGER)
+			keep_ahead(c, s->plain, (size_t)r);
+		else if (r > 0)
+			feed(c, s->plain, (size_t)r);
+	}
+	if (c->phase != CONN_CLOSING)
+		tls_flush(c);   /* keys that change */
+	if (r < 0)
+		conn_close(c);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 {
 	struct http_conn *c = stream->data;
 
-	if (n > 0) {
+	if (n > 0 && c->server->tls) {
+		feed_tls(c, b->base, (size_t)n);
+	} else if (n > 0) {
 		feed(c, b->base, (size_t)n);
 	} else if (n == UV_EOF && c->phase == CONN_WRITE && c->x->answered) {
 		/* It asked all it wanted and reads on: let it have the rest. */
@@ -247,7 +344,7 @@ static int send_rest(struct http_conn *c, const uv_buf_t *bufs, unsigned n, size
 	return 1;
 }
 
-int conn_send(struct http_conn *c, const uv_buf_t *bufs, unsigned n)
+static int send_plain(struct http_conn *c, const uv_buf_t *bufs, unsigned n)
 {
 	size_t total = 0;
 	int r = 0;
@@ -265,6 +362,39 @@ int conn_send(struct http_conn *c, const uv_buf_t *bufs, unsigned n)
 	if ((size_t)r == total)
 		return 0;
 	return send_rest(c, bufs, n, (size_t)r, total - (size_t)r);
+}
+
+int conn_send(struct http_conn *c, const uv_buf_t *bufs, unsigned n)
+{
+	uv_buf_t b;
+	char *data;
+	int r = 0;
+
+	if (!c->tls)
+		return send_plain(c, bufs, n);
+	for (unsigned i = 0; !r && i < n; i++)
+		r = tls_write(c->tls, bufs[i].base, bufs[i].len);
+	if (r < 0) {
+		conn_close(c);
+		return r;
+	}
+	b.len = tls_give(c->tls, &data);
+	b.base = data;
+	r = send_plain(c, &b, 1);
+	tls_given(c->tls);
+	return r;
+}
+
+bool conn_push(struct http_conn *c, const char *p, size_t n)
+{
+	uv_buf_t b = uv_buf_init((char *)p, (unsigned)n);
+
+	if (!c->tls)
+		return uv_try_write((uv_stream_t *)&c->tcp, &b, 1) == (int)n;
+	if (tls_write(c->tls, p, n))
+		return false;
+	tls_flush(c);
+	return true;
 }
 
 /* ---- between requests ---- */
@@ -385,9 +515,11 @@ void conn_accept(struct http_server *s, uv_stream_t *listener)
 	else
 		s->nconns++;
 	uv_tcp_nodelay(&c->tcp, 1);
-	conn_enter(c, CONN_IDLE);
+	conn_enter(c, s->tls ? CONN_HELLO : CONN_IDLE);
 	uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
-	if (over) {
+	if (over && s->tls) {
+		conn_close(c);          /* it could not read the words */
+	} else if (over) {
 		c->x = exchange_get(s, c);
 		reply_refuse(c, 503, "too many connections are open, try again later");
 	}

@@ -2,6 +2,7 @@
  *
  *   IDLE --first byte--> HEAD --head agreed--> BODY --whole--> WORK --answer--> IDLE
  *
+ *   HELLO:   before IDLE, the handshake of TLS
  *   WRITE:   an answer or a stream has bytes that the client has not taken
  *   READY:   answered, and bytes of the next request are already here
  *   LINGER:  refused; our side is shut, the client's bytes are thrown away for a while
@@ -17,6 +18,7 @@
 #include "base/buf.h"
 #include "http/parse.h"
 #include "http/server.h"
+#include "http/tls.h"
 #include "loop/timer.h"
 
 enum conn_phase {
@@ -27,6 +29,7 @@ enum conn_phase {
 	CONN_WRITE,
 	CONN_READY,
 	CONN_LINGER,
+	CONN_HELLO,
 	CONN_CLOSING,
 	CONN_PHASES
 };
@@ -38,6 +41,7 @@ enum {
 	HTTP_POOL_MAX = 256,            /* exchanges kept for the next request, ~10 KiB each */
 	HTTP_LINGER_MS = 2000,
 	HTTP_LINGER_BYTES = 16 << 20,   /* … or so much: a client that is still sending must see the 413 */
+	HTTP_HELLO_MAX = 1000,          /* handshakes at once, some 40 KiB each */
 	HTTP_OVERFLOW_MAX = 64,         /* connections above conns_max that are told 503 */
 };
 
@@ -61,6 +65,7 @@ struct http_conn {
 	struct http_server *server;
 	struct http_conn *prev, *next;  /* the phase's list */
 	struct exchange *x;
+	struct http_tls_conn *tls;      /* NULL: none, or no byte has come yet */
 	uint64_t deadline;              /* in loop time; 0: none */
 	size_t unsent;                  /* handed to uv_write, not yet taken */
 	size_t mark;                    /* WRITE: the kernel's share of it at the last look;
@@ -78,6 +83,8 @@ struct http_server {
 	struct http_limits limits;
 	struct http_handler handler;
 	struct http_listener *listener;
+	struct http_tls *tls;           /* NULL: plain */
+	unsigned nhello;                /* handshakes under way */
 	struct http_conn *phase[CONN_PHASES];
 	unsigned wait_ms[CONN_PHASES];  /* 0: no limit */
 	unsigned nconns, noverflow;
@@ -91,6 +98,7 @@ struct http_server {
 	void (*done)(void *arg);
 	void *done_arg;
 	char rbuf[HTTP_READ_MAX];
+	char plain[HTTP_AHEAD_MAX];     /* what TLS makes of it */
 };
 
 /* conn.c */
@@ -104,6 +112,9 @@ void conn_late(struct http_conn *c);            /* its phase's deadline has pass
 /* Send now what the kernel takes and queue a copy of the rest.  0: all is sent;
  * 1: some is queued; negative: the connection is closing. */
 int conn_send(struct http_conn *c, const uv_buf_t *bufs, unsigned n);
+
+/* A few bytes at once, or not at all: false. */
+bool conn_push(struct http_conn *c, const char *p, size_t n);
 
 /* exchange.c */
 struct exchange *exchange_get(struct http_server *s, struct http_conn *c);

@@ -208,7 +208,7 @@ void reply_continue(struct http_conn *c)
 	uv_buf_t b = uv_buf_init((char *)text, sizeof(text) - 1);
 
 	/* The socket is empty at this point; if it takes not even this, it is broken. */
-	if (uv_try_write((uv_stream_t *)&c->tcp, &b, 1) != (int)b.len)
+	if (!conn_push(c, b.base, b.len))
 		conn_close(c);
 }
 
@@ -285,6 +285,6 @@ void stream_stop(struct http_conn *c)
 	uv_buf_t b = uv_buf_init((char *)"0\r\n\r\n", 5);
 
 	if (c->x->chunked && !c->x->mute && !c->unsent)
-		uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
+		conn_push(c, b.base, b.len);
 	conn_close(c);
 }

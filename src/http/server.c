@@ -113,6 +113,7 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_limits *l
 	s->wait_ms[CONN_BODY] = l->body_ms;
 	s->wait_ms[CONN_WRITE] = l->write_ms;
 	s->wait_ms[CONN_LINGER] = HTTP_LINGER_MS;
+	s->wait_ms[CONN_HELLO] = l->head_ms;
 	s->tick_ms = tick_of(s);
 	s->tick = timer_new(loop, on_tick, s);
 	s->ready = timer_new(loop, on_ready, s);
@@ -226,6 +227,21 @@ unsigned http_server_port(const struct http_server *s)
 					  ntohs(((struct sockaddr_in *)&sa)->sin_port);
 }
 
+void http_server_tls(struct http_server *s, struct http_tls *t)
+{
+	s->tls = t;
+}
+
+const char *http_peer_subject(const struct http_request *req)
+{
+	return req->conn->tls ? tls_subject(req->conn->tls) : "";
+}
+
+bool http_peer_has_name(const struct http_request *req, const char *name)
+{
+	return req->conn->tls && tls_has_name(req->conn->tls, name);
+}
+
 void http_peer(const struct http_request *req, uint8_t ret[16])
 {
 	struct sockaddr_storage sa = { 0 };
@@ -269,6 +285,7 @@ void http_server_stop(struct http_server *s, unsigned grace_ms, void (*done)(voi
 	if (s->listener)
 		uv_close((uv_handle_t *)&s->listener->tcp, on_listener_closed);
 	close_phase(s, CONN_IDLE);
+	close_phase(s, CONN_HELLO);
 	stop_streams(s, CONN_WORK);
 	stop_streams(s, CONN_WRITE);
 	/* Also when nothing is open: done() comes from the loop, never from here. */

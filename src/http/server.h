@@ -82,6 +82,9 @@ void http_limits_default(struct http_limits *l);
  * "[::1]:8080"; port 0 picks one, read it back with http_server_port(). */
 struct http_server *http_server_new(uv_loop_t *loop, const struct http_limits *l,
 				    const struct http_handler *h);
+/* Before listening: speak TLS only.  `t` outlives the server. */
+struct http_tls;
+void http_server_tls(struct http_server *s, struct http_tls *t);
 int http_server_listen(struct http_server *s, const char *address, struct err *err);
 unsigned http_server_port(const struct http_server *s);
 unsigned http_server_conns(const struct http_server *s);
@@ -97,6 +100,11 @@ const char *http_header(const struct http_request *req, const char *name);
 
 /* Where it comes from: an IPv6 address, or an IPv4 one as ::ffff:a.b.c.d; zeros when not known. */
 void http_peer(const struct http_request *req, uint8_t ret[16]);
+
+/* The client's certificate was verified, and this is its subject (RFC 2253); "" without one. */
+const char *http_peer_subject(const struct http_request *req);
+/* Is this among its alternative names: "DNS:edge-1.city", "URI:…"? */
+bool http_peer_has_name(const struct http_request *req, const char *name);
 
 /* The decoded value of a query parameter, in the request's arena; NULL when absent
  * or not decodable.  Given twice: the first. */

@@ -1,0 +1,293 @@
+"""TLS of our own, and machines that show a certificate."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from client import Daemon  # noqa: E402
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
+
+
+class Authority:
+    """A certificate authority in a directory."""
+
+    def __init__(self, directory, name="city"):
+        self.dir = directory
+        self.key, self.cert = directory / f"{name}-ca.key", directory / f"{name}-ca.pem"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-subj", f"/CN={name} CA", "-keyout", self.key, "-out", self.cert)
+
+    def issue(self, name, subject, alt, days=2):
+        key, cert, csr, ext = (self.dir / f"{name}.{x}" for x in ("key", "pem", "csr", "ext"))
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject,
+                "-keyout", key, "-out", csr)
+        ext.write_text(f"subjectAltName={alt}\n")
+        openssl("x509", "-req", "-in", csr, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", days,
+                "-extfile", ext, "-out", cert)
+        key.chmod(0o600)
+        return cert, key
+
+
+class Https(Daemon):
+    """A daemon that speaks TLS; clients trust the authority."""
+
+    def __init__(self, authority, config=None, **tls):
+        self.authority = authority
+        self.cert, self.key = authority.issue("node", "/CN=node", "IP:127.0.0.1")
+        self.mine = None
+        super().__init__({"tls": {"certificate": str(self.cert), "key": str(self.key), **tls}, **(config or {})})
+
+    def client(self, token=None, mine=None, **kwargs):
+        from client import Api
+        address = (self.state / "address").read_text().strip()
+        assert address.startswith("https://")
+        token = self.token if token is None else token
+        context = ssl.create_default_context(cafile=str(self.authority.cert))
+        mine = mine or self.mine
+        if mine:
+            context.load_cert_chain(str(mine[0]), str(mine[1]))
+        api = Api.__new__(Api)
+        httpx.Client.__init__(api, base_url=address, verify=context, trust_env=False, timeout=10.0,
+                              headers={"Authorization": f"Bearer {token}"} if token else {}, **kwargs)
+        return api
+
+    @property
+    def port(self):
+        return int((self.state / "address").read_text().strip().rsplit(":", 1)[1])
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def node(authority):
+    with Https(authority) as d:
+        yield d
+
+
+def test_work_is_done_over_tls(node):
+    task = node.api.submit(script="echo over tls")
+    assert node.api.wait(task["id"])["state"] == "done"
+    assert "over tls" in node.api.get(f"/v1/tasks/{task['id']}/logs").text
+
+
+def test_large_bodies_and_answers_pass(node):
+    big = "x" * 900000
+    r = node.api.post("/v1/tasks", json={"script": "true", "env": {"A": big[:100000]}, "name": "big",
+                                         "meta": {}, "command": None, "kind": "compute"})
+    assert r.status_code in (201, 400), r.text
+    for _ in range(300):
+        node.api.post("/v1/tasks", json={"command": ["true", "y" * 2000], "cpus": 999})
+    listed = node.api.get("/v1/tasks", params={"limit": 1000}).json()["tasks"]
+    assert len(listed) >= 300
+
+
+def test_a_stream_of_events_passes(node):
+    id = node.api.submit(script="true")["id"]
+    assert [e.name for e in node.api.events(f"/v1/tasks/{id}/events")][-1] == "end"
+
+
+def test_a_plain_request_is_not_answered(node):
+    with socket.create_connection(("127.0.0.1", node.port), timeout=5) as s:
+        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        got = b""
+        with contextlib.suppress(ConnectionError):
+            while chunk := s.recv(1000):
+                got += chunk
+    assert b"HTTP/1.1" not in got
+
+
+@pytest.mark.parametrize("version,good", [("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)])
+def test_old_versions_are_refused(node, version, good):
+    context = ssl.create_default_context(cafile=str(node.authority.cert))
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    v = getattr(ssl.TLSVersion, version)
+    context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, v
+    if v == ssl.TLSVersion.TLSv1_3:
+        context.minimum_version = v
+    try:
+        with socket.create_connection(("127.0.0.1", node.port), timeout=5) as raw, \
+                context.wrap_socket(raw, server_hostname="127.0.0.1") as s:
+            assert good and s.version() == version.replace("_", ".")
+    except (ssl.SSLError, ConnectionError):
+        assert not good
+
+
+def test_the_command_line_speaks_tls(node):
+    env = {"SUANLU_STATE": str(node.state), "SUANLU_CA": str(node.authority.cert), "PATH": os.environ["PATH"],
+           "LC_ALL": "C.UTF-8"}
+    done = subprocess.run([node.program, "node"], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    del env["SUANLU_CA"]
+    done = subprocess.run([node.program, "node"], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 6, "a certificate that nobody vouches for is not believed"
+
+
+def test_those_who_only_connect_or_dawdle_keep_nobody_out(authority):
+    """Half-open handshakes: silent ones, begun ones, and their time."""
+    with Https(authority, {"http": {"head_ms": 1500, "connections": 3000}}) as d:
+        hello = bytes.fromhex("160301020001")           # a record begins, and no more comes
+        idle = []
+        try:
+            for i in range(1200):
+                s = socket.create_connection(("127.0.0.1", d.port), timeout=5)
+                if i % 2:
+                    s.sendall(hello)
+                idle.append(s)
+            began = time.monotonic()
+            with d.client() as api:
+                assert api.get("/v1/node").status_code == 200
+            assert time.monotonic() - began < 5
+            time.sleep(3)
+            gone = 0
+            for s in idle:
+                s.settimeout(0.5)
+                with contextlib.suppress(OSError):
+                    while True:
+                        if s.recv(100) == b"":
+                            gone += 1
+                            break
+            assert gone >= 1190, "their time is over"
+        finally:
+            for s in idle:
+                s.close()
+
+
+def test_new_certificates_are_read_at_sighup_and_bad_ones_are_not(authority, tmp_path):
+    with Https(authority) as d:
+        def serial():
+            context = ssl.create_default_context(cafile=str(authority.cert))
+            with socket.create_connection(("127.0.0.1", d.port), timeout=5) as raw, \
+                    context.wrap_socket(raw, server_hostname="127.0.0.1") as s:
+                return s.getpeercert()["serialNumber"]
+
+        def hup(words):
+            d.process.send_signal(signal.SIGHUP)
+            end = time.monotonic() + 5
+            while words not in d.log:
+                assert time.monotonic() < end, d.log
+                time.sleep(0.05)
+
+        first = serial()
+        with d.client() as kept:
+            assert kept.get("/healthz").status_code == 200
+            cert, key = authority.issue("fresh", "/CN=node", "IP:127.0.0.1")
+            shutil.copy(cert, d.cert)
+            shutil.copy(key, d.key)
+            hup("were read again")
+            assert serial() != first
+            assert kept.get("/healthz").status_code == 200, "who is connected stays so"
+        second = serial()
+        d.cert.write_text("not a certificate")
+        hup("stay as they were")
+        assert serial() == second
+
+
+@pytest.mark.parametrize("what,words", [("mode", "may be read by others"), ("other", "mismatch"),
+                                        ("gone", "No such file"), ("cert", "the certificate")])
+def test_files_that_cannot_be_used_are_refused(authority, what, words):
+    d = Https(authority)
+    if what == "mode":
+        d.key.chmod(0o644)
+    elif what == "other":
+        shutil.copy(authority.issue("x", "/CN=x", "IP:127.0.0.1")[1], d.key)
+    elif what == "gone":
+        d.key.unlink()
+    else:
+        d.cert.write_text("x")
+    with pytest.raises(AssertionError, match=words):
+        d.start()
+
+
+def test_beyond_this_machine_tls_or_a_word_is_needed(authority):
+    for config, good in (({"listen": "0.0.0.0:0"}, False), ({"listen": "0.0.0.0:0", "tls": True}, True),
+                         ({"listen": "0.0.0.0:0", "listen_beyond_loopback": True}, True)):
+        d = Https(authority, config) if config.pop("tls", False) else Daemon(config)
+        done = subprocess.run([d.program, "serve", "--config", str(d.config_file), "--check-config"],
+                              capture_output=True, text=True, timeout=20)
+        assert (done.returncode == 0) == good, done.stderr
+
+
+# ---- machines ----
+
+CLIENTS = [{"subject": "CN=edge-1,O=City", "user": "edge"}, {"name": "URI:spiffe://city/edge-2", "user": "edge"},
+           {"subject": "CN=nobody", "user": "not-there"}]
+
+
+@pytest.fixture(scope="module")
+def mutual(authority):
+    with Https(authority, client_ca=str(authority.cert), clients=CLIENTS) as d:
+        d.api.post("/v1/users", json={"name": "sun", "tenant": "default", "roles": ["security"]})
+        d.api.post("/v1/users", json={"name": "edge", "tenant": "default", "roles": ["user"]})
+        yield d
+
+
+def test_a_machine_is_known_by_its_certificate(mutual, authority):
+    by_subject = authority.issue("edge-1", "/O=City/CN=edge-1", "DNS:edge-1")
+    by_name = authority.issue("edge-2", "/CN=whatever", "URI:spiffe://city/edge-2,DNS:edge-2")
+    for mine in (by_subject, by_name):
+        with mutual.client(token="", mine=mine) as edge:
+            me = edge.get("/v1/session").json()
+            assert me["user"] == "edge" and me["roles"] == ["user"]
+            assert edge.submit(script="true")["id"]
+            assert edge.get("/v1/users").status_code == 403
+    assert mutual.api.post("/v1/users/edge", json={"disabled": True}).status_code == 200
+    with mutual.client(token="", mine=by_subject) as edge:
+        assert edge.get("/v1/session").status_code == 401
+    assert mutual.api.post("/v1/users/edge", json={"disabled": False}).status_code == 200
+
+
+def test_a_certificate_that_is_not_on_the_list_opens_nothing(mutual, authority):
+    for subject, alt in (("/CN=edge-1", "DNS:x"), ("/O=City/CN=edge-10", "DNS:x"), ("/CN=edge-1/O=City", "DNS:x"),
+                         ("/CN=nobody", "DNS:x"), ("/CN=x", "URI:spiffe://city/edge-22"),
+                         ("/CN=x", "DNS:spiffe.city")):
+        with mutual.client(token="", mine=authority.issue("z", subject, alt)) as edge:
+            assert edge.get("/v1/session").status_code == 401, subject
+    with mutual.client(token="") as nobody:
+        assert nobody.get("/v1/session").status_code == 401
+        assert nobody.get("/healthz").status_code == 200
+
+
+def test_a_token_counts_before_a_certificate(mutual, authority):
+    mine = authority.issue("edge-1", "/O=City/CN=edge-1", "DNS:edge-1")
+    with mutual.client(mine=mine) as root:
+        assert root.get("/v1/session").json()["name"] == "default"
+    with mutual.client(token="sl_" + "x" * 42 + "A", mine=mine) as wrong:
+        assert wrong.get("/v1/session").status_code == 401
+
+
+def test_a_certificate_of_another_authority_is_refused(mutual, tmp_path):
+    stranger = Authority(tmp_path, "evil")
+    mine = stranger.issue("edge-1", "/O=City/CN=edge-1", "DNS:edge-1")
+    with pytest.raises((httpx.HTTPError, ssl.SSLError)):
+        with mutual.client(token="", mine=mine) as edge:
+            edge.get("/v1/session")
+
+
+def test_where_certificates_are_required_nobody_comes_in_without(authority):
+    mine = authority.issue("edge-1", "/O=City/CN=edge-1", "DNS:edge-1")
+    d = Https(authority, client_ca=str(authority.cert), client_required=True)
+    d.mine = mine
+    with d:
+        assert d.api.get("/healthz").status_code == 200
+        d.mine = None
+        with pytest.raises((httpx.HTTPError, ssl.SSLError)):
+            with d.client() as nobody:
+                nobody.get("/healthz")
+        d.mine = mine
