@@ -1,6 +1,6 @@
 /* test_identity.c - tenants, accounts and tokens: who may do what, at this very moment */
 
-#include "flow/flow.h"
+#include "flow/state.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -614,6 +614,153 @@ static void the_last_use_is_shown(void **state)
 	assert_string_equal(flow_token_at(w->flow, 1)->name, "a");
 }
 
+static void the_last_use_is_written_down_now_and_then(void **state)
+{
+	struct world *w = *state;
+	int64_t used, now = clock_now_ms();
+	struct flow_counts before, after;
+
+	find(w, w->text);
+	used = flow_token_at(w->flow, 0)->used_ms;
+	flow_counts(w->flow, &before);
+	identity_tick(w->flow, now + 61 * 1000);
+	flow_counts(w->flow, &after);
+	assert_int_equal(after.appended_seq, before.appended_seq + 1);
+	/* Used again a little later: not worth a row yet. */
+	find(w, w->text);
+	identity_tick(w->flow, now + 122 * 1000);
+	flow_counts(w->flow, &before);
+	assert_int_equal(after.appended_seq, before.appended_seq);
+	stop(w);
+	start(w);
+	assert_true(flow_token_at(w->flow, 0)->used_ms >= used);
+}
+
+/* ---- sessions ---- */
+
+static int open_session(struct world *w, const char *user, const char *hash, char *text)
+{
+	struct token t;
+
+	return flow_session_open(w->flow, user, hash, text, &t, &w->err);
+}
+
+static void a_password_for_one_time_opens_its_change_only(void **state)
+{
+	struct world *w = *state;
+	char text[TOKEN_TEXT_LEN + 1];
+	struct token an, sun;
+
+	three_people(w);
+	sun = as(w, "sun");
+	assert_null(flow_password_of(w->flow, "an"));
+	assert_int_equal(flow_password_set(w->flow, "an", "one", true, &sun, &w->err), 0);
+	assert_true(flow_password_once(w->flow, "an"));
+	assert_int_equal(open_session(w, "an", "one", text), 0);
+	an = *find(w, text);
+	assert_int_equal(an.scopes, SCOPE_SELF);
+	assert_int_equal(flow_password_set(w->flow, "an", "two", false, &an, &w->err), 0);
+	assert_int_equal(find(w, text)->scopes, 0);
+	assert_int_equal(find(w, text)->roles, ROLE_ADMIN);
+	no(w, open_session(w, "an", "one", text), FLOW_E_CONFLICT, "changed meanwhile");
+	no(w, open_session(w, "wu", "one", text), FLOW_E_CONFLICT, "changed meanwhile");
+}
+
+static void a_session_has_the_roles_of_its_account_now(void **state)
+{
+	struct world *w = *state;
+	char text[TOKEN_TEXT_LEN + 1];
+	struct token an, sun;
+
+	three_people(w);
+	sun = as(w, "sun");
+	flow_password_set(w->flow, "an", "one", true, &sun, &w->err);
+	an = as(w, "an");
+	flow_password_set(w->flow, "an", "two", false, &an, &w->err);
+	open_session(w, "an", "two", text);
+	assert_int_equal(alter_user(w, "an", "{'roles':['admin','operator']}", &sun), 0);
+	assert_int_equal(find(w, text)->roles, ROLE_ADMIN | ROLE_OPERATOR);
+	assert_int_equal(alter_user(w, "an", "{'roles':['user']}", &sun), 0);
+	assert_int_equal(find(w, text)->roles, ROLE_USER);
+	stop(w);
+	start(w);
+	assert_int_equal(find(w, text)->roles, ROLE_USER);
+	an = *find(w, text);
+	assert_int_equal(flow_session_close(w->flow, &an, &w->err), 0);
+	assert_null(find(w, text));
+	no(w, flow_session_close(w->flow, &an, &w->err), FLOW_E_CONFLICT, "not a session");
+}
+
+static void the_oldest_session_of_an_account_makes_room(void **state)
+{
+	struct world *w = *state;
+	char first[TOKEN_TEXT_LEN + 1], second[TOKEN_TEXT_LEN + 1], text[TOKEN_TEXT_LEN + 1];
+	struct token sun;
+
+	three_people(w);
+	sun = as(w, "sun");
+	flow_password_set(w->flow, "an", "one", true, &sun, &w->err);
+	assert_int_equal(open_session(w, "an", "one", first), 0);
+	assert_int_equal(open_session(w, "an", "one", second), 0);
+	for (int i = 2; i < USER_SESSIONS_MAX; i++)
+		assert_int_equal(open_session(w, "an", "one", text), 0);
+	assert_non_null(find(w, first));
+	assert_int_equal(open_session(w, "an", "one", text), 0);
+	assert_null(find(w, first));
+	assert_non_null(find(w, second));
+}
+
+static void a_session_is_swept_away_when_it_is_over(void **state)
+{
+	struct world *w = *state;
+	char text[TOKEN_TEXT_LEN + 1];
+	struct token sun;
+
+	three_people(w);
+	sun = as(w, "sun");
+	flow_password_set(w->flow, "an", "one", true, &sun, &w->err);
+	open_session(w, "an", "one", text);
+	assert_int_equal(w->flow->who.nsessions, 1);
+	identity_tick(w->flow, clock_now_ms() + SESSION_MS + 1);
+	assert_int_equal(w->flow->who.nsessions, 0);
+	assert_null(find(w, text));
+}
+
+static void security_resets_the_passwords_of_officers_and_nobody_their_own(void **state)
+{
+	struct world *w = *state;
+	struct token an, sun;
+
+	three_people(w);
+	an = as(w, "an");
+	sun = as(w, "sun");
+	/* The first one may come from whoever made the account. */
+	assert_int_equal(flow_password_set(w->flow, "wu", "one", true, &an, &w->err), 0);
+	no(w, flow_password_set(w->flow, "wu", "two", true, &an, &w->err), FLOW_E_FORBIDDEN,
+	   "only security");
+	assert_int_equal(flow_password_set(w->flow, "wu", "two", true, &sun, &w->err), 0);
+	no(w, flow_password_set(w->flow, "sun", "one", true, &sun, &w->err), FLOW_E_FORBIDDEN,
+	   "your own");
+	no(w, flow_password_set(w->flow, "nobody", "one", true, &sun, &w->err), FLOW_E_NOT_FOUND,
+	   "no account");
+}
+
+static void an_account_proved_by_a_certificate_follows_its_roles(void **state)
+{
+	struct world *w = *state;
+	struct token sun, machine;
+
+	three_people(w);
+	sun = as(w, "sun");
+	assert_int_equal(flow_caller(w->flow, "an", &machine), 0);
+	assert_true(flow_token_holds(w->flow, &machine));
+	assert_int_equal(alter_user(w, "an", "{'roles':['user']}", &sun), 0);
+	assert_false(flow_token_holds(w->flow, &machine));
+	assert_int_equal(alter_user(w, "an", "{'disabled':true}", &sun), 0);
+	assert_int_equal(flow_caller(w->flow, "an", &machine), 1);
+	assert_int_equal(flow_caller(w->flow, "nobody", &machine), 1);
+}
+
 /* ---- a restart ---- */
 
 static void everything_is_there_after_a_restart(void **state)
@@ -667,6 +814,13 @@ int main(void)
 		TEST(a_narrowed_token_makes_narrower_ones_only),
 		TEST(a_token_for_a_pool_sends_its_tasks_there_and_nowhere_else),
 		TEST(the_last_use_is_shown),
+		TEST(the_last_use_is_written_down_now_and_then),
+		TEST(a_password_for_one_time_opens_its_change_only),
+		TEST(a_session_has_the_roles_of_its_account_now),
+		TEST(the_oldest_session_of_an_account_makes_room),
+		TEST(a_session_is_swept_away_when_it_is_over),
+		TEST(security_resets_the_passwords_of_officers_and_nobody_their_own),
+		TEST(an_account_proved_by_a_certificate_follows_its_roles),
 		TEST(everything_is_there_after_a_restart),
 	};
 
