@@ -266,6 +266,22 @@ static int read_options(struct wish *w, int argc, char **argv, unsigned *nchange
 
 /* ---- running ---- */
 
+/* A pool whose engine tells its nodes declares none: those of the history are taken. */
+static void borrow_nodes(const struct past *past, struct config *c)
+{
+	for (uint32_t i = 0; i < c->npools; i++) {
+		struct pool *p = c->pools[i];
+		const struct pool *seen = p->nnodes ? NULL : past_pool(past, p->name);
+
+		if (!seen)
+			continue;
+		p->nodes = mem_grow(NULL, seen->nnodes, sizeof(*p->nodes));
+		memcpy(p->nodes, seen->nodes, seen->nnodes * sizeof(*p->nodes));
+		p->nnodes = seen->nnodes;
+		p->chip = seen->chip;
+	}
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec t;
@@ -375,12 +391,16 @@ static int plan(struct wish *w, unsigned nchanges)
 
 	if (!res)
 		res = load(w, &w->what);
+	if (!res)
+		res = read_history(w);
+	if (!res) {
+		borrow_nodes(&w->past, &w->base);
+		borrow_nodes(&w->past, &w->what);
+	}
 	for (unsigned i = 0; i < nchanges && !res; i++)
 		res = take(w, w->changes[i].key, w->changes[i].value);
 	if (!res && !w->what.npools)
 		res = opt_usage("plan", tr("no pool is left", "没有资源池了"));
-	if (!res)
-		res = read_history(w);
 	if (!res)
 		res = run_both(w);
 	return res ? res : show(w);

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PAGE = 500, FORMAT = 1, O_SINCE = 256, O_UNTIL, O_CSV };
+enum { PAGE = 500, FORMAT = 1, GROUPS_MAX = 256,  O_SINCE = 256, O_UNTIL, O_CSV };
 
 static const struct opt opts[] = {
 	{ 'o', "output", "FILE", "write there (standard output)", "写入此文件（默认标准输出）" },
@@ -120,6 +120,71 @@ static void put_line(struct export *x, const json_t *v)
 {
 	json_dumpf(v, x->file, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	putc('\n', x->file);
+}
+
+static json_t *alike(const json_t *list, const json_t *like)
+{
+	json_t *known;
+	size_t i;
+
+	json_array_foreach(list, i, known)
+		if (json_equal(json_object_get(known, "like"), like))
+			return known;
+	return NULL;
+}
+
+/* Of nodes that are alike, wherever they stand, one group. */
+static json_t *merged(const json_t *groups)
+{
+	json_t *out = json_array(), *g, *known;
+	size_t i;
+
+	json_array_foreach(groups, i, g) {
+		json_t *like = json_copy(g);
+
+		json_object_del(like, "count");
+		known = alike(out, like);
+		if (!known) {
+			known = json_pack("{s:O, s:I}", "like", like, "count", (json_int_t)0);
+			json_array_append_new(out, known);
+		}
+		json_object_set_new(known, "count", json_integer(out_i(known, "count", 0) +
+								 out_i(g, "count", 1)));
+		json_decref(like);
+	}
+	json_array_foreach(out, i, known) {
+		json_object_update(known, json_object_get(known, "like"));
+		json_object_del(known, "like");
+	}
+	return out;
+}
+
+/* Some engines tell what nodes a pool has; then no configuration does. */
+static int put_pools(struct export *x, struct remote *r)
+{
+	_cleanup_(mem_freep) char *path = mem_strdup("/v1/pools?limit=100");
+	json_t *page = NULL, *p;
+	int res = 0;
+	size_t i;
+
+	while (!res && path && !x->csv) {
+		res = remote_call(r, "GET", path, NULL, &page, NULL);
+		json_array_foreach(json_object_get(page, "pools"), i, p) {
+			json_t *groups = merged(json_object_get(p, "groups"));
+			json_t *line = json_pack("{s:s, s:o}", "pool", out_s(p, "name"), "groups",
+						 groups);
+
+			if (json_array_size(groups) && json_array_size(groups) <= GROUPS_MAX)
+				put_line(x, line);
+			json_decref(line);
+		}
+		free(path);
+		path = out_s(page, "next") ? remote_path("/v1/pools?limit=100&after=",
+							 out_s(page, "next"), "") : NULL;
+		json_decref(page);
+		page = NULL;
+	}
+	return res;
 }
 
 static void put_head(struct export *x, const json_t *page)
@@ -244,8 +309,10 @@ static int pages(struct export *x, struct remote *r)
 		res = remote_call(r, "GET", path, NULL, &page, NULL);
 		if (!res)
 			res = known_format(page);
-		if (!res && !begun)
+		if (!res && !begun) {
 			put_head(x, page);
+			res = put_pools(x, r);
+		}
 		begun = true;
 		x->early = json_array_size(json_object_get(page, "tasks")) > 0;
 		if (!res)

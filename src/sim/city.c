@@ -36,6 +36,7 @@ static int town_init(struct town *t, const struct city *c, struct city_result *r
 	t->lanes = mem_array(c->npools, sizeof(*t->lanes));
 	t->before = mem_array(p->n, sizeof(*t->before));
 	t->after = mem_array(p->n, sizeof(*t->after));
+	t->no = mem_array(p->n, sizeof(*t->no));
 	t->ends = mem_array(2 * (size_t)p->n, sizeof(*t->ends));
 	arena_init(&t->arena);
 	arena_init(&t->tail_arena);
@@ -48,7 +49,8 @@ static int town_init(struct town *t, const struct city *c, struct city_result *r
 		r->pools[i].cpu_milli = sum.cpu_milli;
 		r->pools[i].devices = sum.accels;
 		if (!c->pools[i]->nnodes)
-			return err_set(err, ERR_E_INPUT, "pool %s declares no nodes; give it groups",
+			return err_set(err, ERR_E_INPUT, "pool %s has no nodes, neither declared "
+				       "nor in the history",
 				       c->pools[i]->name);
 	}
 	return 0;
@@ -58,6 +60,13 @@ static void add_subs(struct town *t)
 {
 	const struct past *p = t->c->past;
 
+	/* Numbers are dense within an array, also where its indices have gaps. */
+	for (uint32_t i = 0, rank = 0; i < p->n; i++) {
+		uint64_t sub = p->tasks[p->by_id[i]].sub;
+
+		rank = i && p->tasks[p->by_id[i - 1]].sub == sub ? rank + 1 : 0;
+		t->no[p->by_id[i]] = sub + rank;
+	}
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct city_sub *s = town_sub(t, p->tasks[i].sub);
 
@@ -94,6 +103,7 @@ static void town_done(struct town *t)
 	free(t->lanes);
 	free(t->before);
 	free(t->after);
+	free(t->no);
 	free(t->ends);
 	arena_done(&t->arena);
 	arena_done(&t->tail_arena);

@@ -49,6 +49,7 @@ struct town {
 	struct city_bucket *buckets, *queue;
 	uint32_t waiting;               /* in buckets */
 	uint32_t *before, *after;       /* neighbours in the bucket */
+	uint64_t *no;                   /* the number that the task had: submission + place in the array */
 	uint32_t nends;
 	struct city_end *ends;          /* a heap */
 	struct city_sub *subs;

@@ -129,7 +129,7 @@ void town_ask(struct town *t, uint32_t task, struct ask *ret)
 	const struct past_task *x = &t->c->past->tasks[task];
 
 	/* The number that it had, so that ties are decided as they were. */
-	*ret = (struct ask){ .spec = x->spec, .seed = rng_mix(t->c->seed, x->sub + x->index) };
+	*ret = (struct ask){ .spec = x->spec, .seed = rng_mix(t->c->seed, t->no[task]) };
 	for (uint32_t i = 0; i < x->ndata; i++) {
 		ret->data_from[i] = x->data[i].from;
 		ret->data_mb[i] = x->data[i].mb;

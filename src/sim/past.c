@@ -27,6 +27,7 @@ struct reader {
 	size_t cap;
 	unsigned line;
 	bool ended;
+	uint32_t nodes;
 	struct err *err;
 };
 
@@ -228,6 +229,48 @@ static int read_task(struct reader *r, const json_t *json)
 	return 0;
 }
 
+/* ---- one pool ---- */
+
+const struct pool *past_pool(const struct past *p, const char *name)
+{
+	for (const struct past_pool *x = p->pools; x; x = x->next)
+		if (!strcmp(x->pool->name, name))
+			return x->pool;
+	return NULL;
+}
+
+/* Decoded as a declaration, of which only name and groups are said. */
+static int read_pool(struct reader *r, const json_t *json)
+{
+	const json_t *name = json_object_get(json, "pool"), *groups = json_object_get(json, "groups");
+	json_t *doc = json_pack("{s:s, s:s}", "region", "cn", "engine", "recorded");
+	struct pool *p = NULL;
+	struct past_pool *x;
+	int bad;
+
+	if (name)
+		wire_put(doc, "name", json_incref((json_t *)name));
+	if (groups)
+		wire_put(doc, "groups", json_incref((json_t *)groups));
+	bad = json_object_size(json) != 2 || !groups
+		      ? err_field(r->err, "pool", "a pool has two keys: pool and groups")
+		      : pool_decode(doc, "", NULL, r->catalogue, &p, r->err);
+	json_decref(doc);
+	if (bad)
+		return at_line(r, bad);
+	if (past_pool(r->past, p->name) || r->nodes + p->nnodes > PAST_NODES_MAX) {
+		bad = fail(r, "pool", past_pool(r->past, p->name) ? "the pool is there twice"
+								  : "there are too many nodes");
+		pool_free(p);
+		return bad;
+	}
+	r->nodes += p->nnodes;
+	x = mem_alloc(sizeof(*x));
+	*x = (struct past_pool){ p, r->past->pools };
+	r->past->pools = x;
+	return 0;
+}
+
 /* ---- the file ---- */
 
 static int read_head(struct reader *r)
@@ -281,7 +324,8 @@ static int read_tasks(struct reader *r)
 
 	while (!(got = next_line(r, &json))) {
 		int bad = r->ended ? fail(r, "", "nothing may follow the last line")
-			  : json_object_get(json, "end") ? read_tail(r, json) : read_task(r, json);
+			  : json_object_get(json, "end") ? read_tail(r, json)
+			  : json_object_get(json, "pool") ? read_pool(r, json) : read_task(r, json);
 
 		json_decref(json);
 		if (bad)
@@ -377,6 +421,13 @@ void past_done(struct past *p)
 		task_spec_unref(a->spec);
 		free(a->text);
 		free(a);
+	}
+	while (p->pools) {
+		struct past_pool *next = p->pools->next;
+
+		pool_free(p->pools->pool);
+		free(p->pools);
+		p->pools = next;
 	}
 	free(p->tasks);
 	free(p->by_id);

@@ -1,6 +1,7 @@
 /* past.h - a history as `suanlu export` writes it: what was asked for, and what became of it
  *
- * One JSON object per line (JSONL): a head {"suanlu_history":1,…}, the tasks in any order, and
+ * One JSON object per line (JSONL): a head {"suanlu_history":1,…}, the pools with their nodes
+ * {"pool":"hub","groups":[…]} and the tasks in any order, and
  * a tail {"end":true,"tasks":N}, without which the file counts as cut off.  A task is what
  * GET /v1/history says of it; unknown keys are refused, so a later format is never half
  * understood.  doc/simulate.md has every key.
@@ -17,6 +18,7 @@ enum {
 	PAST_TASKS_MAX = 2000000,       /* ~200 bytes each, and 1 KB for each kind of ask */
 	PAST_LINE_MAX = 128 << 10,      /* 64 predecessors and 8 places of data are 5 KB */
 	PAST_DATA_MAX = 8,
+	PAST_NODES_MAX = 1000000,       /* of all pools */
 };
 
 struct past_data {
@@ -45,12 +47,19 @@ struct past_task {
 
 struct past_asks;
 
+/* The nodes that a pool had when the history was exported. */
+struct past_pool {
+	struct pool *pool;              /* name, nodes and chip; nothing else of it counts */
+	struct past_pool *next;
+};
+
 struct past {
 	struct arena arena;
 	char node[32];
 	uint32_t n, cap;
 	struct past_task *tasks;        /* by submitted_ms, then by id */
 	uint32_t *by_id;                /* the same by (sub, index) */
+	struct past_pool *pools;
 	struct past_asks *asks;         /* our own */
 };
 
@@ -59,6 +68,9 @@ struct past {
 int past_read(struct past *ret, FILE *f, const char *path, const struct catalogue *c,
 	      struct err *err);
 void past_done(struct past *p);
+
+/* NULL: it does not tell. */
+const struct pool *past_pool(const struct past *p, const char *name);
 
 /* Place in by_id of the first task of a submission from this array index on; UINT32_MAX: there
  * is none. */

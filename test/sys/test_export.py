@@ -36,8 +36,9 @@ def daemon():
 def lines(result):
     assert result.returncode == 0, result.stderr
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert rows[0]["suanlu_history"] == 1 and rows[-1] == {"end": True, "tasks": len(rows) - 2}
-    return {row["id"]: row for row in rows[1:-1]}
+    tasks = [row for row in rows[1:-1] if "pool" not in row]
+    assert rows[0]["suanlu_history"] == 1 and rows[-1] == {"end": True, "tasks": len(tasks)}
+    return {row["id"]: row for row in tasks}
 
 
 def test_every_task_is_there_with_its_shape_and_its_fate(daemon):
@@ -57,6 +58,12 @@ def test_every_task_is_there_with_its_shape_and_its_fate(daemon):
     array = [t for t in tasks.values() if "_" in t["id"]]
     assert sorted(t["id"].split("_")[1] for t in array) == ["1", "4"]
     assert all(t["array_limit"] == 1 for t in array)
+
+
+def test_the_pools_are_there_with_the_nodes_that_they_have(daemon):
+    rows = [json.loads(line) for line in daemon.cli("export").stdout.splitlines()]
+    assert [row for row in rows if "pool" in row] == [
+        {"pool": p["name"], "groups": [{"count": 1, **g} for g in p["groups"]]} for p in CITY]
 
 
 def test_no_command_script_environment_or_address_is_in_it(daemon):

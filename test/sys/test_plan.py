@@ -46,8 +46,8 @@ def task(id, second, cpus=1, where="hub", run_s=100, state="done", **more):
     return t
 
 
-def history(tasks, **head):
-    lines = [{"suanlu_history": 1, "node": "n1", **head}, *tasks, {"end": True, "tasks": len(tasks)}]
+def history(tasks, *pools):
+    lines = [{"suanlu_history": 1, "node": "n1"}, *pools, *tasks, {"end": True, "tasks": len(tasks)}]
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
@@ -137,6 +137,19 @@ def test_a_dearer_price_is_seen_in_the_cost(place):
     assert d["moved"]["by_reason"].get("cheaper", 0) == d["moved"]["tasks"] > 0
 
 
+def test_nodes_that_an_engine_tells_come_from_the_history(place):
+    told = pool("told", 4, "0.36", engine="slurm", options={"url": "http://127.0.0.1:1"})
+    del told["groups"]
+    (place / "city.yaml").write_text(yaml.safe_dump({"state": "x", "pools": [told]}))
+    r = plan(place)
+    assert r.returncode == 2 and "told" in r.stderr and "no nodes" in r.stderr
+    (place / "past.jsonl").write_text(history(
+        TASKS, {"pool": "told", "groups": [{"count": 2, "cpus": 8, "memory_mb": 65536}]}))
+    d = figures(place, "--chips", "told=a100-80-sxm:1")
+    assert (d["base"]["done"], d["base"]["refused_by"]) == (3, {"accelerator": 1, "cpu": 1})
+    assert d["what_if"]["done"] == 4
+
+
 def test_wishes_can_be_combined(place):
     (place / "new.yaml").write_text(yaml.safe_dump({"pools": [pool("n1", 8, "0.36"), pool("n2", 8, "0.36")]}))
     d = figures(place, "--add", "new.yaml", "--drain", "hub", "--chips", "chips=a100-80-sxm:4")
@@ -184,7 +197,7 @@ def test_the_replay_decides_as_the_daemon_did_ties_included(tmp_path):
     with Daemon({"pools": city, "seed": 77}) as d:
         for i in range(40):
             d.api.submit(script="true", name=f"n{i}", data_level=1 + i % 3, prefer="cheapest", walltime_s=60,
-                         **(GPU if i % 8 == 7 else {}))
+                         **(GPU if i % 8 == 7 else {"array": "1-9:4"} if i == 20 else {}))
         for t in d.api.get("/v1/tasks").json()["tasks"]:
             d.api.wait(t["id"])
         past, log = tmp_path / "past.jsonl", tmp_path / "log.csv"
@@ -192,7 +205,7 @@ def test_the_replay_decides_as_the_daemon_did_ties_included(tmp_path):
         r = d.cli("plan", "-c", str(d.config_file), "--history", str(past), "--log", str(log))
         assert r.returncode == 0, r.stderr
     rows = list(csv.DictReader(log.open()))
-    assert len(rows) == 40 and {row["pool"] for row in rows} == {"a", "b", "c", "chips"}
+    assert len(rows) == 42 and {row["pool"] for row in rows} == {"a", "b", "c", "chips"}
     assert [row["pool"] for row in rows] == [row["recorded_pool"] for row in rows]
 
 

@@ -340,7 +340,7 @@ static void a_pool_without_nodes_is_refused_by_its_name(void **state)
 	lines_task(&l, 1, 0, 1, "");
 	assert_int_equal(lines_read(&l, &cat, &p, &err), 0);
 	assert_int_equal(city_run(&c, &s.r, &err), ERR_E_INPUT);
-	says(&err, "", "pool hub declares no nodes");
+	says(&err, "", "pool hub has no nodes");
 	side_done(&s);
 }
 

@@ -7,6 +7,7 @@
 	"{'id':'" id "','name':'t','tenant':'lab','kind':'compute','state':'waiting'," \
 	"'submitted_at':'2026-11-23T09:00:00.5Z','nodes':1,'cpus':1.5,'memory_mb':64," \
 	"'walltime_s':60,'image':false,'data_level':2,'prefer':'cheapest'}\n"
+#define GROUP "{'pool':'hub','groups':[{'cpus':1,'memory_mb':1}]}\n"
 #define TAIL(n) "{'end':true,'tasks':" #n "}\n"
 
 static struct catalogue cat;
@@ -93,6 +94,39 @@ static void a_file_that_is_cut_off_is_refused(void **state)
 	says(&err, "tasks", "there are 1");
 }
 
+static void pools_are_read_with_their_nodes(void **state)
+{
+	const struct pool *hub;
+
+	assert_int_equal(read_text(HEAD "{'pool':'hub','groups':[{'count':3,'cpus':4,'memory_mb':9,"
+				   "'accelerators':{'model':'big','count':2}}]}\n" TASK("1") TAIL(1)), 0);
+	hub = past_pool(&p, "hub");
+	assert_int_equal(hub->nnodes, 3);
+	assert_int_equal(hub->nodes[2].accel_free_milli[1], 1000);
+	assert_string_equal(hub->chip, "big");
+	assert_null(past_pool(&p, "west"));
+}
+
+static void wrong_pools_are_refused_with_their_line(void **state)
+{
+	static const char *const bad[] = {
+		"{'pool':'hub'}\n", "{'pool':'hub','groups':[],'more':1}\n",
+		"{'pool':'no name','groups':[{'cpus':1,'memory_mb':1}]}\n",
+		"{'pool':'hub','groups':[{'cpus':1}]}\n",
+	};
+	char text[600];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), HEAD "%s" TASK("1") TAIL(1), bad[i]);
+		assert_int_equal(read_text(text), ERR_E_INPUT);
+		assert_non_null(strstr(err.text, "past.jsonl:2"));
+		past_done(&p);
+	}
+	snprintf(text, sizeof(text), HEAD "%s%s" TASK("1") TAIL(1), GROUP, GROUP);
+	assert_int_equal(read_text(text), ERR_E_INPUT);
+	says(&err, "pool", "twice");
+}
+
 static void nothing_may_follow_the_end(void **state)
 {
 	assert_int_equal(read_text(HEAD TASK("1") TAIL(1) TASK("2")), ERR_E_INPUT);
@@ -166,6 +200,8 @@ int main(void)
 		T(what_is_not_a_history_is_said),
 		T(a_later_format_is_refused_by_its_number),
 		T(a_file_that_is_cut_off_is_refused),
+		T(pools_are_read_with_their_nodes),
+		T(wrong_pools_are_refused_with_their_line),
 		T(nothing_may_follow_the_end),
 		T(a_key_that_nobody_knows_is_refused_with_its_line),
 		T(a_shape_that_the_api_would_refuse_is_refused),
