@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-static bool cleared(const struct ask *a, const struct pool *p)
+static bool cleared(const struct scope *t, const struct pool *p)
 {
-	return a->spec->level > LEVEL_NONE && label_level_ok(eligible_level(a), p->clearance);
+	return t->declared && label_level_ok(t->level, p->clearance);
 }
 
 enum level eligible_level(const struct ask *a)
@@ -21,17 +21,17 @@ enum level eligible_level(const struct ask *a)
 	return a->data_level > a->spec->level ? a->data_level : a->spec->level;
 }
 
-static bool region_allowed(const struct ask *a, const struct pool *p)
+static bool region_allowed(const struct scope *t, const struct pool *p)
 {
-	return label_region_ok(a->spec->stay_within, p) && label_region_ok(a->data_within, p);
+	return label_region_ok(t->within, p) && label_region_ok(t->data_within, p);
 }
 
-static bool admitted(const struct task_spec *t, const struct pool *p)
+static bool admitted(const struct scope *t, const struct pool *p)
 {
 	return !p->nadmits || (t->tenant && pool_admits(p, t->tenant));
 }
 
-static bool named(const struct task_spec *t, const struct pool *p)
+static bool named(const struct scope *t, const struct pool *p)
 {
 	for (uint32_t i = 0; i < t->npools; i++)
 		if (!strcmp(t->pools[i], p->name))
@@ -39,7 +39,7 @@ static bool named(const struct task_spec *t, const struct pool *p)
 	return !t->npools;
 }
 
-static bool walltime_allowed(const struct task_spec *t, const struct pool *p)
+static bool walltime_allowed(const struct scope *t, const struct pool *p)
 {
 	return !p->walltime_max_s || (t->walltime_s && t->walltime_s <= p->walltime_max_s);
 }
@@ -56,7 +56,7 @@ bool eligible_latency(const struct pool *p, const char *near, uint32_t *ret_ms)
 	return l || region_within(p->region, near);
 }
 
-static bool near_enough(const struct task_spec *t, const struct pool *p)
+static bool near_enough(const struct scope *t, const struct pool *p)
 {
 	uint32_t ms;
 
@@ -81,25 +81,30 @@ static uint32_t bit(bool is, enum reason r)
 	return is ? REASON_BIT(r) : 0;
 }
 
-uint32_t eligible_pass(struct pass *x, const struct pool *p)
+/* What a rule here needs to know of the task has to be in struct scope. */
+uint32_t eligible_fixed(const struct scope *t, struct want *w, const struct pool *p)
 {
-	const struct task_spec *t = x->a->spec;
 	uint32_t why;
 
-	why = bit(!cleared(x->a, p), REASON_CLEARANCE) |
+	why = bit(!cleared(t, p), REASON_CLEARANCE) |
 	      bit(t->image && p->images == IMAGES_NONE, REASON_IMAGE) |
 	      bit(!walltime_allowed(t, p), REASON_WALLTIME) |
-	      bit(x->a->over_quota, REASON_QUOTA) |
-	      bit(stale(x->s, p), REASON_STALE) |
-	      bit(p->drained, REASON_DRAINED) |
-	      bit(p->down, REASON_DOWN) |
 	      bit(!admitted(t, p), REASON_NOT_ADMITTED) |
 	      bit(!named(t, p), REASON_NOT_NAMED) |
-	      bit(!region_allowed(x->a, p), REASON_REGION) |
+	      bit(!region_allowed(t, p), REASON_REGION) |
 	      bit(!near_enough(t, p), REASON_LATENCY);
 	if (p->nnodes || p->seen_ms)
-		why |= place_never_want(&x->want, p);
+		why |= place_never_want(w, p);
 	return why;
+}
+
+uint32_t eligible_pass(struct pass *x, const struct pool *p)
+{
+	return eligible_fixed(&x->scope, &x->want, p) |
+	       bit(x->a->over_quota, REASON_QUOTA) |
+	       bit(stale(x->s, p), REASON_STALE) |
+	       bit(p->drained, REASON_DRAINED) |
+	       bit(p->down, REASON_DOWN);
 }
 
 uint32_t eligible_reasons(const struct snapshot *s, const struct ask *a, const struct pool *p)

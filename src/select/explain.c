@@ -454,9 +454,13 @@ int decision_encode(const struct snapshot *s, const struct ask *a, const struct 
 		[OUTCOME_WAIT] = "waiting", [OUTCOME_REFUSED] = "refused",
 	};
 	enum reason why = decision_reason(d);
+	struct decision full = *d;
+	struct arena arena;
 	char at[CLOCK_TEXT_MAX], seed[24];
-	struct explain x = { .d = d, .out = out };
+	struct explain x = { .d = &full, .out = out };
 
+	arena_init(&arena);
+	decision_fill(s, a, &arena, &full);
 	pass_init(&x.pass, s, a);
 	snprintf(seed, sizeof(seed), "%016" PRIx64, d->seed);
 	put_text(out, "{\"outcome\":", outcome[d->outcome]);
@@ -467,5 +471,6 @@ int decision_encode(const struct snapshot *s, const struct ask *a, const struct 
 	put_text(out, ",\"seed\":", seed);
 	put_prefer(out, &a->spec->prefer);
 	put_pools(&x);
+	arena_done(&arena);
 	return buf_str(out, "}");
 }

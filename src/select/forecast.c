@@ -16,7 +16,9 @@ void pass_init(struct pass *x, const struct snapshot *s, const struct ask *a)
 	x->s = s;
 	x->a = a;
 	x->nruns = 0;
+	scope_init(&x->scope, a);
 	want_init(&x->want, a->spec, s->catalogue);
+	history_look(s->history, a->spec->kind, a->spec->name, a->spec->walltime_s, &x->history);
 }
 
 /* Nothing is moved within the pool's own region, unless a link as specific was declared. */
@@ -56,14 +58,6 @@ static int64_t transfer_s(const struct ask *a, const struct pool *p)
 	return ms < FOREVER_S ? ms : FOREVER_S;
 }
 
-static void run_ask(const struct pass *x, const char *chip, uint32_t speed_milli,
-		    struct run_forecast *ret)
-{
-	const struct task_spec *t = x->a->spec;
-
-	history_forecast(x->s->history, t->kind, t->name, chip, speed_milli, t->walltime_s, ret);
-}
-
 /* Pools of one chip and speed share one answer of the history. */
 static void run_of(struct pass *x, const struct pool *p, struct run_forecast *ret)
 {
@@ -78,7 +72,7 @@ static void run_of(struct pass *x, const struct pool *p, struct run_forecast *re
 			return;
 		}
 	}
-	run_ask(x, chip, p->speed_milli, ret);
+	history_forecast_at(&x->history, chip, p->speed_milli, ret);
 	if (x->nruns < PASS_RUNS_MAX)
 		x->runs[x->nruns++] = (struct pass_run){ chip, p->speed_milli, *ret };
 }
@@ -146,6 +140,47 @@ static bool meter(struct pass *x, const struct pool *p, struct terms *t)
 				     w->share_milli, run_ms);
 	t->carbon_mg = meter_carbon_mg(p, t->energy_j, start_ms, run_ms);
 	return unfunded(x, p, &f, accels, t);
+}
+
+/* The least of what is declared and of all price lists, whenever they begin. */
+static struct rate least_rate(const struct pool *p)
+{
+	struct rate r = { p->cpu_hour_micro, p->accel_hour_micro };
+
+	for (uint32_t i = 0; i < p->nprices; i++) {
+		const struct rate *o = &p->prices[i].rate;
+
+		if (o->cpu_hour_micro < r.cpu_hour_micro)
+			r.cpu_hour_micro = o->cpu_hour_micro;
+		if (o->accel_hour_micro < r.accel_hour_micro)
+			r.accel_hour_micro = o->accel_hour_micro;
+	}
+	return r;
+}
+
+/* Cost and energy grow evenly with the run: what a long one takes, by its length. */
+void forecast_floor(struct pass *x, const struct pool *p, struct floor *ret)
+{
+	const int64_t long_s = 1000000;
+	const struct want *w = &x->want;
+	struct rate r = least_rate(p);
+	uint16_t model;
+	uint32_t accels = devices_of(x, p, &model), least_g = p->carbon_g_kwh[0];
+	int64_t cost = meter_cost_micro(&r, w->nodes, w->cpu_milli, accels, w->share_milli,
+					long_s * 1000);
+	int64_t energy_j = meter_energy_j(p, x->s->catalogue, w->nodes, w->cpu_milli, accels,
+					  w->share_milli, long_s * 1000);
+
+	for (int h = 1; h < 24; h++)
+		if (p->carbon_g_kwh[h] < least_g)
+			least_g = p->carbon_g_kwh[h];
+	*ret = (struct floor){
+		.transfer_s = (float)transfer_s(x->a, p),
+		.slow = 1000.0f / (float)(p->speed_milli ? p->speed_milli : 1000),
+		.cost_micro = (float)((double)cost / (double)long_s),
+		.carbon_mg = (float)((double)energy_j / (double)long_s * least_g / 3600),
+		.carbon_slack_mg = (float)(1 + (double)least_g / 3600),
+	};
 }
 
 static bool too_late(const struct snapshot *s, const struct ask *a, int64_t takes_s)

@@ -9,6 +9,7 @@
 #include "select/history.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct entry {
 	struct family *family;
 	struct entry *sibling;          /* next of the family */
 	struct entry *prev, *next;      /* by last use, of all */
+	uint64_t chip_hash;
 	uint32_t n, at;
 	bool scales;                    /* a cpu whose every sample knows its speed */
 	struct range usual;             /* kept: forecasts ask far more often than runs end */
@@ -99,6 +101,25 @@ static void key_make(struct key *k, const char *a, const char *b, const char *c)
 		memcpy(k->text + k->n, part[i], len);
 		k->n += len;
 	}
+}
+
+uint64_t history_hash(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 0x100000001b3ULL;      /* FNV-1a */
+	return h;
+}
+
+/* Pairs are looked up far more often than anything else, so their key is short.  Two pairs
+ * with one hash would share a figure; of 2^64 that will not be seen. */
+static void key_pair(struct key *k, uint64_t kind, uint64_t lo, uint64_t hi)
+{
+	uint64_t h = rng_mix(rng_mix(kind, lo), hi);
+
+	k->n = sizeof(h);
+	memcpy(k->text, &h, sizeof(h));
 }
 
 struct history *history_new(void)
@@ -276,12 +297,12 @@ static void entry_drop(struct history *h, struct entry *e)
 	}
 }
 
-static struct entry *entry_find(const struct family *f, const char *chip)
+static struct entry *entry_find(const struct family *f, const char *chip, uint64_t chip_hash)
 {
 	struct entry *e;
 
 	LL_FOREACH2(f->entries, e, sibling)
-		if (!strcmp(e->chip, chip))
+		if (e->chip_hash == chip_hash && !strcmp(e->chip, chip))
 			return e;
 	return NULL;
 }
@@ -306,6 +327,7 @@ static struct entry *entry_new(struct history *h, struct family *f, const char *
 	struct entry *e = mem_alloc(sizeof(*e) + len);
 
 	memcpy(e->chip, chip, len);
+	e->chip_hash = history_hash(chip);
 	e->family = f;
 	LL_PREPEND2(f->entries, e, sibling);
 	DL_APPEND(h->used, e);
@@ -317,7 +339,7 @@ static struct entry *entry_new(struct history *h, struct family *f, const char *
 static struct entry *entry_use(struct history *h, const struct key *k, const char *chip)
 {
 	struct family *f = family_find(h, k);
-	struct entry *e = f ? entry_find(f, chip) : NULL;
+	struct entry *e = f ? entry_find(f, chip, history_hash(chip)) : NULL;
 
 	if (e) {
 		DL_DELETE(h->used, e);
@@ -337,22 +359,29 @@ static struct entry *entry_use(struct history *h, const struct key *k, const cha
 
 /* ---- learning ---- */
 
-uint32_t history_speed(const struct history *h, const char *kind, const char *from,
-		       const char *to)
+static uint32_t learned_speed(const struct history *h, uint64_t kind_hash, const char *from,
+			      uint64_t from_hash, const char *to, uint64_t to_hash)
 {
 	bool swap = strcmp(from, to) > 0;
 	const struct series *s;
 	struct key k;
 	int64_t v;
 
-	key_make(&k, kind, swap ? to : from, swap ? from : to);
-	s = k.n ? series_find(h->pairs, &k) : NULL;
+	key_pair(&k, kind_hash, swap ? to_hash : from_hash, swap ? from_hash : to_hash);
+	s = series_find(h->pairs, &k);
 	if (!s)
 		return 0;
 	v = s->range.p50;
 	if (swap)
 		v = v ? (int64_t)SPEED_NONE * SPEED_NONE / v : SPEED_MAX;
 	return v < 1 ? 1 : v > SPEED_MAX ? SPEED_MAX : (uint32_t)v;
+}
+
+uint32_t history_speed(const struct history *h, const char *kind, const char *from,
+		       const char *to)
+{
+	return learned_speed(h, history_hash(kind), from, history_hash(from), to,
+			     history_hash(to));
 }
 
 /* The series of a pair says how much faster the later name of the alphabet is. */
@@ -365,10 +394,9 @@ static void learn_pair(struct history *h, const char *kind, const struct entry *
 			  entry_range(hi, SPEED_NONE).p50);
 	struct key k;
 
-	key_make(&k, kind, lo->chip, hi->chip);
-	if (k.n)
-		series_push(series_use(&h->pairs, PAIRS_MAX, &k),
-			    v < 1 ? 1 : v > SPEED_MAX ? SPEED_MAX : v, a->family->hh.hashv | 1);
+	key_pair(&k, history_hash(kind), lo->chip_hash, hi->chip_hash);
+	series_push(series_use(&h->pairs, PAIRS_MAX, &k), v < 1 ? 1 : v > SPEED_MAX ? SPEED_MAX : v,
+		    a->family->hh.hashv | 1);
 }
 
 static void learn_kind(struct history *h, const char *kind, int64_t run_ms, uint32_t speed_milli,
@@ -446,39 +474,42 @@ static struct range faster(struct range r, uint32_t speed_milli)
 }
 
 /* Of the other chips: one whose relative speed was learned, then the one with most samples. */
-static const struct entry *other_chip(const struct history *h, const char *kind,
-				      const struct family *f, const char *chip,
-				      uint32_t *ret_learned)
+static const struct entry *other_chip(const struct history_view *v, const char *chip,
+				      uint64_t chip_hash, uint32_t *ret_learned)
 {
+	const struct family *f = v->family;
 	const struct entry *e, *best = NULL;
 
 	*ret_learned = 0;
 	LL_FOREACH2(f->entries, e, sibling) {
-		uint32_t v = history_speed(h, kind, e->chip, chip);
+		uint32_t speed;
 
-		if (best && !v == !*ret_learned ? e->n <= best->n : best && !v)
+		if (best && *ret_learned && e->n <= best->n)
+			continue;
+		speed = learned_speed(v->h, v->kind_hash, e->chip, e->chip_hash, chip, chip_hash);
+		if (best && !speed == !*ret_learned ? e->n <= best->n : best && !speed)
 			continue;
 		best = e;
-		*ret_learned = v;
+		*ret_learned = speed;
 	}
 	return best;
 }
 
-static bool from_family(const struct history *h, const char *kind, const struct family *f,
-			const char *chip, uint32_t speed_milli, uint32_t walltime_s,
+static bool from_family(const struct history_view *v, const char *chip, uint32_t speed_milli,
 			struct run_forecast *ret)
 {
-	const struct entry *e = entry_find(f, chip);
+	uint64_t hash = history_hash(chip);
+	const struct entry *e = entry_find(v->family, chip, hash);
 	uint32_t speed = SPEED_NONE, ran_at;
 
 	if (e) {
 		ran_at = e->ring[(e->at + HISTORY_RING - 1) % HISTORY_RING].speed_milli;
 		if (ran_at && !strcmp(chip, "cpu"))
 			speed = (uint32_t)scale(speed_milli, SPEED_NONE, ran_at);
-		answer(ret, "history", entry_range(e, speed_milli), walltime_s, e->n, speed);
+		answer(ret, "history", entry_range(e, speed_milli), v->walltime_s, e->n, speed);
 		return true;
 	}
-	e = other_chip(h, kind, f, chip, &speed);
+	e = other_chip(v, chip, hash, &speed);
 	if (!e)
 		return false;
 	/* What was learned is between chips at the reference speed; a cpu has its own on top. */
@@ -487,40 +518,79 @@ static bool from_family(const struct history *h, const char *kind, const struct 
 	else if (!strcmp(chip, "cpu"))
 		speed = (uint32_t)scale(speed, speed_milli, SPEED_NONE);
 	speed = speed ? speed : 1;
-	answer(ret, "other_chip", faster(entry_range(e, SPEED_NONE), speed), walltime_s, e->n,
+	answer(ret, "other_chip", faster(entry_range(e, SPEED_NONE), speed), v->walltime_s, e->n,
 	       speed);
 	return true;
+}
+
+void history_look(const struct history *h, const char *kind, const char *name,
+		  uint32_t walltime_s, struct history_view *ret)
+{
+	struct key k;
+
+	kind = kind ? kind : "";
+	*ret = (struct history_view){ .h = h, .kind = kind, .kind_hash = history_hash(kind),
+				      .walltime_s = walltime_s };
+	key_make(&k, kind, name ? name : "", NULL);
+	if (h && k.n)
+		ret->family = family_find(h, &k);
+	key_make(&k, kind, NULL, NULL);
+	if (h && k.n)
+		ret->series = series_find(h->kinds, &k);
+}
+
+/* What runs of this kind have used of their walltimes; of an unknown kind, half. */
+static struct range usual_of_kind(const struct history_view *v)
+{
+	const struct series *s = v->series;
+
+	if (!s)
+		return (struct range){ v->walltime_s * (int64_t)500, v->walltime_s * (int64_t)1000 };
+	return (struct range){ scale(s->range.p50, v->walltime_s, 1000),
+			       scale(s->range.p90, v->walltime_s, 1000) };
+}
+
+void history_forecast_at(const struct history_view *v, const char *chip, uint32_t speed_milli,
+			 struct run_forecast *ret)
+{
+	const struct series *s = v->series;
+
+	chip = chip ? chip : "cpu";
+	speed_milli = speed_or_none(speed_milli);
+	if (v->family && from_family(v, chip, speed_milli, ret))
+		return;
+	answer(ret, s ? "kind" : "walltime", faster(usual_of_kind(v), speed_milli), v->walltime_s,
+	       s ? s->n : 0, speed_milli);
+}
+
+double history_floor_ms(const struct history_view *v, const char *chip, uint64_t chip_hash,
+			bool *ret_by_speed)
+{
+	const struct entry *e = v->family ? entry_find(v->family, chip, chip_hash) : NULL;
+	uint32_t speed = 0;
+
+	*ret_by_speed = true;
+	if (e) {
+		*ret_by_speed = e->scales;
+		return (double)e->usual.p50;
+	}
+	e = v->family ? other_chip(v, chip, chip_hash, &speed) : NULL;
+	if (!e)
+		return (double)usual_of_kind(v).p50;
+	if (!speed)
+		return (double)e->usual.p50;
+	*ret_by_speed = !strcmp(chip, "cpu");
+	return (double)e->usual.p50 * SPEED_NONE / speed;
 }
 
 void history_forecast(const struct history *h, const char *kind, const char *name,
 		      const char *chip, uint32_t speed_milli, uint32_t walltime_s,
 		      struct run_forecast *ret)
 {
-	const struct family *f = NULL;
-	const struct series *s = NULL;
-	struct range ms;
-	struct key k;
+	struct history_view v;
 
-	kind = kind ? kind : "";
-	chip = chip ? chip : "cpu";
-	speed_milli = speed_or_none(speed_milli);
-	key_make(&k, kind, name ? name : "", NULL);
-	if (h && k.n)
-		f = family_find(h, &k);
-	if (f && from_family(h, kind, f, chip, speed_milli, walltime_s, ret))
-		return;
-	key_make(&k, kind, NULL, NULL);
-	if (h && k.n)
-		s = series_find(h->kinds, &k);
-	if (s) {
-		ms = s->range;
-		ms.p50 = scale(ms.p50, walltime_s, 1000);
-		ms.p90 = scale(ms.p90, walltime_s, 1000);
-		answer(ret, "kind", faster(ms, speed_milli), walltime_s, s->n, speed_milli);
-		return;
-	}
-	ms = (struct range){ walltime_s * (int64_t)500, walltime_s * (int64_t)1000 };
-	answer(ret, "walltime", faster(ms, speed_milli), walltime_s, 0, speed_milli);
+	history_look(h, kind, name, walltime_s, &v);
+	history_forecast_at(&v, chip, speed_milli, ret);
 }
 
 /* ---- how good the wait forecasts were ---- */

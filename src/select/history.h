@@ -7,6 +7,7 @@
 #ifndef SELECT_HISTORY_H
 #define SELECT_HISTORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { HISTORY_RING = 32, HISTORY_ENTRIES_MAX = 8192 };
@@ -48,15 +49,36 @@ void history_forecast(const struct history *h, const char *kind, const char *nam
 uint32_t history_speed(const struct history *h, const char *kind, const char *from,
 		       const char *to);
 
+/* The same for many pools: what they have in common is looked up once.  Valid until the
+ * history changes; borrows kind. */
+struct history_view {
+	const struct history *h;
+	const char *kind;
+	uint64_t kind_hash;
+	uint32_t walltime_s;
+	const void *family, *series;    /* the history's own */
+};
+void history_look(const struct history *h, const char *kind, const char *name,
+		  uint32_t walltime_s, struct history_view *ret);
+void history_forecast_at(const struct history_view *v, const char *chip, uint32_t speed_milli,
+			 struct run_forecast *ret);
+
+/* A floor under the p50 of all pools with this chip, in milliseconds before it is cut to
+ * [1 s, walltime] and less than 2 ms too high: the result, where *ret_by_speed times
+ * 1000 / speed_milli.  chip_hash: history_hash() of chip. */
+double history_floor_ms(const struct history_view *v, const char *chip, uint64_t chip_hash,
+			bool *ret_by_speed);
+uint64_t history_hash(const char *text);
+
+/* Mean absolute error of the wait forecasts of a pool in seconds, and how many. */
+void history_wait_error(const struct history *h, const char *pool, int64_t *ret_mean_s,
+			uint64_t *ret_n);
+
 /* The same, with the means of what was forecast and of what came.  n 0: nothing is known. */
 struct wait_score {
 	uint64_t n;
 	int64_t error_s, forecast_s, actual_s;
 };
 void history_waits(const struct history *h, const char *pool, struct wait_score *ret);
-
-/* Mean absolute error of the wait forecasts of a pool in seconds, and how many. */
-void history_wait_error(const struct history *h, const char *pool, int64_t *ret_mean_s,
-			uint64_t *ret_n);
 
 #endif

@@ -8,6 +8,7 @@
 #define SELECT_PART_H
 
 #include "select/select.h"
+#include "select/scope.h"
 
 /* What one node has to offer, with the devices of the model looked at last: nodes of
  * one model come in rows, and the catalogue is asked once per row. */
@@ -42,7 +43,9 @@ enum { PASS_RUNS_MAX = 64 };            /* kinds of chip and speed in one city *
 struct pass {
 	const struct snapshot *s;
 	const struct ask *a;
+	struct scope scope;
 	struct want want;
+	struct history_view history;
 	uint32_t nruns;
 	struct pass_run {
 		const char *chip;
@@ -53,13 +56,28 @@ struct pass {
 
 void pass_init(struct pass *x, const struct snapshot *s, const struct ask *a);
 uint32_t eligible_pass(struct pass *x, const struct pool *p);
+/* Its part that only the scope of the task and what the pool declares decide, all of it
+ * reasons that say "never". */
+uint32_t eligible_fixed(const struct scope *t, struct want *w, const struct pool *p);
 /* The placer of pool i of the snapshot, with the last lesson learned; NULL: it has none. */
 struct node_placer *pass_placer(const struct snapshot *s, uint32_t i);
 /* Fills *ret; returns FULL, BEHIND, DEADLINE and BUDGET as they apply.  l, pl: NULL is fine. */
 uint32_t forecast_pass(struct pass *x, const struct pool *p, const struct lane *l,
 		       struct node_placer *pl, struct terms *ret);
+/* What pool p takes at the least, whatever the hour, its queue and its price list say: the
+ * terms of forecast_pass() are no lower, but for rounding. */
+struct floor {
+	float transfer_s;
+	float slow;                     /* 1000 / speed_milli */
+	float cost_micro, carbon_mg;    /* for each second of the run */
+	float carbon_slack_mg;          /* that rounding may take off */
+};
+void forecast_floor(struct pass *x, const struct pool *p, struct floor *ret);
 /* Would the deadline or the budget be missed even if it started at once? */
 bool forecast_hopeless(const struct snapshot *s, const struct ask *a, const struct terms *t);
+/* Seconds that a pool without room for it keeps it waiting at the least. */
+int64_t wait_floor_s(const struct snapshot *s, const struct pool *p);
+bool wait_room(struct pass *x, const struct pool *p, struct node_placer *pl);
 /* Wait of ret->wait_*; returns FULL and BEHIND as they apply. */
 uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
 		   struct node_placer *pl, struct terms *ret);
@@ -68,14 +86,26 @@ uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
 bool decision_candidate(const struct candidate *c);
 /* Candidate i before candidate j: lower score, then rng_mix(seed, pool id). */
 bool decision_better(const struct decision *d, uint32_t i, uint32_t j);
+bool candidate_better(const struct candidate *a, const struct candidate *b, uint64_t seed);
+/* The terms of pool i of the snapshot, which no rule bars. */
+void candidate_terms(struct pass *x, uint32_t i, struct candidate *ret);
+/* Of several reasons to wait, the one that a person should hear first; of the reasons `bits` to
+ * refuse, the one that most pools share. */
+enum reason reason_telling(uint32_t bits);
+enum reason reason_shared(const uint32_t shared[REASON_COUNT], uint32_t bits);
+#define REASONS_FORECAST (REASON_BIT(REASON_DEADLINE) | REASON_BIT(REASON_BUDGET))
+
+/* The best pool by way of the shortlist: sets outcome, best, top and reason of *ret, and *ret_i
+ * to the best one's place in the snapshot.  False: this ask has to be weighed at every pool. */
+bool shortlist_decide(struct pass *x, struct decision *ret, uint32_t *ret_i);
 
 /* Latency to where the users are; false: not known. */
 bool eligible_latency(const struct pool *p, const char *near, uint32_t *ret_ms);
 
-/* Money and time are far below this; garbage in must not wrap around. */
 /* The level that counts: the declared one, or that of its data. */
 enum level eligible_level(const struct ask *a);
 
+/* Money and time are far below this; garbage in must not wrap around. */
 int64_t sat_add(int64_t a, int64_t b);
 int64_t sat_mul(int64_t a, int64_t b);
 int64_t sat_muldiv(int64_t a, int64_t b, int64_t div);  /* a * b / div, div > 0 */

@@ -5,11 +5,10 @@
 #include "base/rng.h"
 
 #define REASONS_NO_ROOM (REASON_BIT(REASON_FULL) | REASON_BIT(REASON_BEHIND))
-#define REASONS_FORECAST (REASON_BIT(REASON_DEADLINE) | REASON_BIT(REASON_BUDGET))
 
 /* Equal scores: the order of a hash of the seed and the pool's id.  It spreads equal tasks
  * over equal pools, does not depend on the order of the snapshot, and can be repeated. */
-static bool better(const struct candidate *a, const struct candidate *b, uint64_t seed)
+bool candidate_better(const struct candidate *a, const struct candidate *b, uint64_t seed)
 {
 	uint64_t ta, tb;
 
@@ -22,7 +21,7 @@ static bool better(const struct candidate *a, const struct candidate *b, uint64_
 
 bool decision_better(const struct decision *d, uint32_t i, uint32_t j)
 {
-	return better(&d->cand[i], &d->cand[j], d->seed);
+	return candidate_better(&d->cand[i], &d->cand[j], d->seed);
 }
 
 bool decision_candidate(const struct candidate *c)
@@ -57,17 +56,41 @@ static int place(struct pass *x, uint32_t i, struct arena *arena, struct placeme
 	return place_want(&x->want, pl, p->nnodes, p->nodes, arena, ret);
 }
 
-static void weigh(struct pass *x, uint32_t i, struct candidate *c)
+void candidate_terms(struct pass *x, uint32_t i, struct candidate *c)
 {
 	const struct pool *p = x->s->pools[i];
 
-	c->pool = p->id;
-	c->reasons = eligible_pass(x, p);
-	if (c->reasons)
-		return;
-	c->has_terms = true;
+	*c = (struct candidate){ .pool = p->id, .has_terms = true };
 	c->reasons = forecast_pass(x, p, x->s->lanes ? &x->s->lanes[i] : NULL,
 				   pass_placer(x->s, i), &c->terms);
+}
+
+static void weigh(struct pass *x, uint32_t i, struct candidate *c)
+{
+	uint32_t why = eligible_pass(x, x->s->pools[i]);
+
+	if (why)
+		*c = (struct candidate){ .pool = x->s->pools[i]->id, .reasons = why };
+	else
+		candidate_terms(x, i, c);
+}
+
+static void weigh_all(struct pass *x, struct arena *arena, struct decision *d)
+{
+	d->cand = arena_array(arena, x->s->npools, sizeof(*d->cand));
+	for (uint32_t i = 0; i < x->s->npools; i++)
+		weigh(x, i, &d->cand[i]);
+}
+
+void decision_fill(const struct snapshot *s, const struct ask *a, struct arena *arena,
+		   struct decision *d)
+{
+	struct pass x;
+
+	if (d->cand)
+		return;
+	pass_init(&x, s, a);
+	weigh_all(&x, arena, d);
 }
 
 /* No pool can be chosen.  Is there one that could take it later? */
@@ -84,33 +107,48 @@ static enum outcome none_left(const struct snapshot *s, const struct ask *a,
 	return OUTCOME_REFUSED;
 }
 
+static enum reason reason_waiting(const struct decision *d);
+static enum reason reason_refused(const struct decision *d);
+
+/* Sets outcome, best, top and reason of *d, and returns the best one's place in the snapshot. */
+static uint32_t decide_all(struct pass *x, struct arena *arena, struct decision *d)
+{
+	uint32_t best = UINT32_MAX;
+
+	weigh_all(x, arena, d);
+	for (uint32_t i = 0; i < d->n; i++)
+		if (decision_candidate(&d->cand[i]) &&
+		    (best == UINT32_MAX || decision_better(d, i, best)))
+			best = i;
+	if (best == UINT32_MAX) {
+		d->outcome = none_left(x->s, x->a, d);
+		d->reason = d->outcome == OUTCOME_WAIT ? reason_waiting(d) : reason_refused(d);
+		return best;
+	}
+	d->top = d->cand[best];
+	d->best = d->top.pool;
+	d->outcome = d->top.reasons ? OUTCOME_WAIT : OUTCOME_CHOSEN;
+	return best;
+}
+
 void select_decide(const struct snapshot *s, const struct ask *a, struct arena *arena,
 		   struct decision *ret)
 {
-	uint32_t best = UINT32_MAX;
+	uint32_t best;
 	struct pass x;
-	int r;
 
-	*ret = (struct decision){ .best = UINT32_MAX, .n = s->npools, .seed = a->seed };
-	ret->cand = arena_array(arena, s->npools, sizeof(*ret->cand));
+	*ret = (struct decision){ .best = UINT32_MAX, .n = s->npools, .seed = a->seed,
+				  .reason = REASON_COUNT };
 	pass_init(&x, s, a);
-	for (uint32_t i = 0; i < s->npools; i++) {
-		weigh(&x, i, &ret->cand[i]);
-		if (decision_candidate(&ret->cand[i]) &&
-		    (best == UINT32_MAX || decision_better(ret, i, best)))
-			best = i;
-	}
-	if (best == UINT32_MAX) {
-		ret->outcome = none_left(s, a, ret);
+	if (!shortlist_decide(&x, ret, &best))
+		best = decide_all(&x, arena, ret);
+	if (best == UINT32_MAX)
 		return;
-	}
-	ret->best = s->pools[best]->id;
-	ret->outcome = OUTCOME_WAIT;
-	if (ret->cand[best].reasons)
-		return;
-	r = place(&x, best, arena, &ret->place);
-	if (!r)                         /* else what wait.c was told of the room was old: it waits */
-		ret->outcome = OUTCOME_CHOSEN;
+	if (ret->outcome == OUTCOME_CHOSEN && place(&x, best, arena, &ret->place))
+		ret->outcome = OUTCOME_WAIT;    /* what wait.c was told of the room was old */
+	if (ret->outcome == OUTCOME_WAIT)
+		ret->reason = ret->top.reasons & REASON_BIT(REASON_BEHIND) &&
+			!(ret->top.reasons & REASON_BIT(REASON_FULL)) ? REASON_BEHIND : REASON_FULL;
 }
 
 void lane_charge(struct lane *l, const struct snapshot *s, const struct ask *a,
@@ -130,7 +168,7 @@ void lane_charge(struct lane *l, const struct snapshot *s, const struct ask *a,
 
 /* Of several, the one that a person should hear first: what only others can change, then
  * what passes by itself. */
-static enum reason telling_not_now(uint32_t bits)
+enum reason reason_telling(uint32_t bits)
 {
 	static const enum reason order[] = {
 		REASON_DOWN, REASON_DRAINED, REASON_STALE, REASON_QUOTA, REASON_DEADLINE,
@@ -151,21 +189,31 @@ static enum reason reason_waiting(const struct decision *d)
 		const struct candidate *c = &d->cand[i];
 		uint32_t k = (uint32_t)__builtin_popcount(c->reasons);
 
-		if (d->best != UINT32_MAX && c->pool == d->best)
-			return c->reasons & REASON_BIT(REASON_FULL) ? REASON_FULL : REASON_BEHIND;
 		if (c->reasons & REASONS_NEVER || k >= fewest)
 			continue;
 		fewest = k;
 		closest = i;
 	}
-	return telling_not_now(closest == UINT32_MAX ? 0 : d->cand[closest].reasons);
+	return reason_telling(closest == UINT32_MAX ? 0 : d->cand[closest].reasons);
+}
+
+enum reason reason_shared(const uint32_t shared[REASON_COUNT], uint32_t bits)
+{
+	enum reason best = REASON_COUNT;
+
+	for (uint32_t b = bits; b; b &= b - 1) {
+		enum reason r = (enum reason)__builtin_ctz(b);
+
+		if (best == REASON_COUNT || shared[r] > shared[best])
+			best = r;
+	}
+	return best == REASON_COUNT ? REASON_NODES : best;      /* there are no pools at all */
 }
 
 static enum reason reason_refused(const struct decision *d)
 {
 	const uint32_t mask = REASONS_NEVER | REASONS_FORECAST;
 	uint32_t shared[REASON_COUNT] = { 0 }, bits = 0, fewest = UINT32_MAX;
-	enum reason best = REASON_COUNT;
 
 	for (uint32_t i = 0; i < d->n; i++) {
 		uint32_t why = d->cand[i].reasons & mask;
@@ -178,18 +226,22 @@ static enum reason reason_refused(const struct decision *d)
 			bits = why;
 		}
 	}
-	for (uint32_t b = bits; b; b &= b - 1) {
-		enum reason r = (enum reason)__builtin_ctz(b);
+	return reason_shared(shared, bits);
+}
 
-		if (best == REASON_COUNT || shared[r] > shared[best])
-			best = r;
-	}
-	return best == REASON_COUNT ? REASON_NODES : best;      /* there are no pools at all */
+void decision_bar(const struct snapshot *s, const struct ask *a, struct arena *arena,
+		  struct decision *d, enum reason why)
+{
+	decision_fill(s, a, arena, d);
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->cand[i].pool == d->best)
+			d->cand[i].reasons |= REASON_BIT(why);
+	d->outcome = OUTCOME_WAIT;
+	d->best = UINT32_MAX;
+	d->reason = reason_waiting(d);
 }
 
 enum reason decision_reason(const struct decision *d)
 {
-	if (d->outcome == OUTCOME_CHOSEN)
-		return REASON_COUNT;
-	return d->outcome == OUTCOME_WAIT ? reason_waiting(d) : reason_refused(d);
+	return d->outcome == OUTCOME_CHOSEN ? REASON_COUNT : d->reason;
 }

@@ -15,6 +15,7 @@
 #include "select/demand.h"
 #include "select/history.h"
 #include "select/node_placer.h"
+#include "select/shortlist.h"
 
 /* Reasons, as bits.  The codes and both languages are in reason.c. */
 enum reason {
@@ -57,6 +58,8 @@ struct snapshot {
 	const struct pool *const *pools;
 	struct lane *lanes;             /* npools; NULL: nobody is ahead */
 	const struct demand *demand;    /* what usually comes; NULL: not known */
+	struct shortlists *shortlists;  /* NULL: every pool is weighed.  The answer is the same */
+	uint64_t generation;            /* another one when a pool declares anything else */
 	struct node_placer *const *placers;     /* npools, told of every hold and release; NULL:
 	                                 * nodes are looked at one by one, and no mix is known */
 };
@@ -100,8 +103,11 @@ enum { SELECT_POLICY = 1 };     /* version, stored with every decision */
 struct decision {
 	enum outcome outcome;
 	uint32_t best;                  /* pool id or UINT32_MAX; ties: see select.c */
+	enum reason reason;             /* see decision_reason() */
+	struct candidate top;           /* the best, if there is one */
 	uint32_t n;
-	struct candidate *cand;         /* one per pool, order of the snapshot; in `arena` */
+	struct candidate *cand;         /* one per pool, order of the snapshot; in `arena`; NULL when
+	                                 * a shortlist made it needless: decision_fill() */
 	struct placement place;         /* in `arena` */
 	uint64_t seed;
 };
@@ -118,6 +124,15 @@ struct tariff {
 	bool domestic;                  /* the chip; never of a cpu */
 };
 void tariff_of(const struct snapshot *s, const struct pool *p, uint16_t model, struct tariff *ret);
+
+/* Weigh every pool, if that was not done: same snapshot, same ask. */
+void decision_fill(const struct snapshot *s, const struct ask *a, struct arena *arena,
+		   struct decision *d);
+
+/* The pool that was chosen cannot have it after all, for a reason that this room does not know
+ * of: the task waits for any. */
+void decision_bar(const struct snapshot *s, const struct ask *a, struct arena *arena,
+		  struct decision *d, enum reason why);
 
 /* The most telling reason of a decision to wait or to refuse; REASON_COUNT when CHOSEN. */
 enum reason decision_reason(const struct decision *d);

@@ -278,6 +278,25 @@ static uint32_t room_now(struct pass *x, const struct pool *p, struct node_place
 	return want_ask(&x->want, node_placer_kinds(pl), &ask) && node_placer_room(pl, &ask);
 }
 
+bool wait_room(struct pass *x, const struct pool *p, struct node_placer *pl)
+{
+	return room_now(x, p, pl) >= x->want.nodes;
+}
+
+/* Holds stand by their expected end, and none of them is expected to end before now.  Of a
+ * cluster that others use nothing is promised here but the second that every wait has. */
+int64_t wait_floor_s(const struct snapshot *s, const struct pool *p)
+{
+	int64_t first_ms;
+
+	if (p->told || p->nbusy)
+		return 1;
+	if (!p->nholds)
+		return UNKNOWN_MS / SECOND_MS;
+	first_ms = p->holds[0].end_p50_ms - s->now_ms;
+	return first_ms > SECOND_MS ? first_ms / SECOND_MS : 1;
+}
+
 uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
 		   struct node_placer *pl, struct terms *ret)
 {

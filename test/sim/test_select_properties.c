@@ -13,6 +13,7 @@
 #include "select/select.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,7 @@ struct world {
 };
 
 static uint64_t seed, number;
-static unsigned outcomes[OUTCOME_REFUSED + 1], waits_checked;
+static unsigned outcomes[OUTCOME_REFUSED + 1], waits_checked, by_list, found_by_list;
 
 #define must(cond, text) do { if (!(cond)) broken(text, #cond); } while (0)
 
@@ -468,6 +469,103 @@ static void check_same(struct world *w, const struct decision *d)
 	buf_done(&b);
 }
 
+/* ---- the shortlist ---- */
+
+static bool same_place(const struct placement *a, const struct placement *b)
+{
+	return a->n == b->n && (!a->n || !memcmp(a->nodes, b->nodes, a->n * sizeof(*a->nodes)));
+}
+
+/* By way of the shortlist and by weighing every pool: the same to the last letter. */
+static void check_lists(struct world *w, struct shortlists *lists)
+{
+	struct snapshot quick = w->s;
+	struct decision d, e;
+	struct buf a, b;
+
+	quick.shortlists = lists;
+	buf_init(&a, 1 << 20);
+	buf_init(&b, 1 << 20);
+	select_decide(&w->s, &w->a, &w->arena, &d);
+	select_decide(&quick, &w->a, &w->arena, &e);
+	must(e.outcome == d.outcome, "a shortlist gives the same outcome");
+	must(e.best == d.best, "a shortlist gives the same pool");
+	must(decision_reason(&e) == decision_reason(&d), "a shortlist gives the same reason");
+	must(e.best == UINT32_MAX || (e.top.reasons == d.top.reasons &&
+	     !memcmp(&e.top.terms, &d.top.terms, offsetof(struct terms, run))),
+	     "a shortlist gives the same terms");
+	must(same_place(&e.place, &d.place), "a shortlist gives the same nodes");
+	if (number % 8 == 0) {
+		must(!decision_encode(&w->s, &w->a, &d, &a) &&
+		     !decision_encode(&quick, &w->a, &e, &b), "a decision can be written");
+		must(a.len == b.len && !memcmp(a.data, b.data, a.len),
+		     "a shortlist leaves no pool unexplained");
+	}
+	by_list += !e.cand;
+	found_by_list += !e.cand && e.best != UINT32_MAX;
+	buf_done(&a);
+	buf_done(&b);
+}
+
+/* What may happen between two decisions without another generation. */
+static void live_on(struct world *w)
+{
+	uint32_t k = below(w, w->s.npools);
+	struct pool *p = &w->pool[k];
+
+	w->s.now_ms += 1000 * below(w, 90);
+	p->drained ^= chance(w, 20);
+	p->down ^= chance(w, 20);
+	p->seen_ms = chance(w, 60) ? w->s.now_ms : p->seen_ms;
+	for (uint32_t i = 0; i < p->nnodes; i++)
+		if (chance(w, 40))
+			p->nodes[i].cpu_free_milli = below(w, p->nodes[i].cpu_milli + 1);
+	if (p->nholds && chance(w, 30))
+		p->nholds--;
+	w->lane[k].shadow_ms = chance(w, 20) ? w->s.now_ms + 1000 * below(w, 7200) : 0;
+	w->lane[k].ahead_cpu_ms = chance(w, 20) ? below(w, 1000000) : 0;
+	if (chance(w, 40))
+		history_add_on(w->history, "train", names[below(w, 4)], chips[below(w, 4)],
+			       500 + 500 * below(w, 3), below(w, 4000000), 600);
+}
+
+/* … and what may not. */
+static void declare_anew(struct world *w)
+{
+	make_pool(w, below(w, w->s.npools));
+	w->s.generation++;
+}
+
+/* Tasks of equal scope that differ in all else. */
+static void ask_alike(struct world *w)
+{
+	struct task_spec *t = &w->spec;
+
+	t->name = names[below(w, 4)];
+	t->deadline_ms = chance(w, 30) ? w->s.now_ms + 1000 * below(w, 7200) : 0;
+	t->budget_micro = chance(w, 30) ? below(w, 2000000) : 0;
+	t->prefer = prefer_profiles[below(w, 4)];
+	w->a.seed = rng_next(&w->rng);
+	w->a.over_quota = chance(w, 3);
+}
+
+static void check_shortlists(struct world *w)
+{
+	struct shortlists *lists = shortlists_new();
+
+	for (int i = 0; i < 6; i++) {
+		check_lists(w, lists);
+		live_on(w);
+		if (chance(w, 20))
+			declare_anew(w);
+		if (chance(w, 60))
+			ask_alike(w);
+		else
+			make_ask(w);
+	}
+	shortlists_free(lists);
+}
+
 static void one_case(struct world *w)
 {
 	struct decision d;
@@ -482,6 +580,7 @@ static void one_case(struct world *w)
 	check_order(w, &d);
 	check_removal(w, &d);
 	check_level(w);
+	check_shortlists(w);
 	arena_reset(&w->arena);
 }
 
@@ -501,11 +600,12 @@ int main(int argc, char **argv)
 	}
 	/* A test that never chooses, or never refuses, tests nothing. */
 	bad = cases >= 1000 && (outcomes[OUTCOME_CHOSEN] < cases / 10 ||
-				outcomes[OUTCOME_REFUSED] < cases / 20 || !waits_checked);
+				outcomes[OUTCOME_REFUSED] < cases / 20 || !waits_checked ||
+				by_list < 4 * cases || found_by_list < cases / 2);
 	printf("%sok 1 - no rule breaks in %" PRIu64 " cases, seed %" PRIu64 ": %u chosen, "
-	       "%u refused, %u wait for any, %u waits\n1..1\n", bad ? "not " : "", cases, seed,
+	       "%u refused, %u wait for any, %u waits, %u by a shortlist, %u of them with a pool\n1..1\n", bad ? "not " : "", cases, seed,
 	       outcomes[OUTCOME_CHOSEN], outcomes[OUTCOME_REFUSED], outcomes[OUTCOME_WAIT],
-	       waits_checked);
+	       waits_checked, by_list, found_by_list);
 	arena_done(&w->arena);
 	free(w);
 	return bad;
