@@ -10,6 +10,7 @@
 #include "flow/state.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "domain/wire.h"
 
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 void placement_init(struct flow *f)
 {
 	f->demand = demand_new();
+	f->shortlists = shortlists_new();
+	f->makes = mem_array(f->c.npools, sizeof(*f->makes));
 	f->placers = mem_array(f->c.npools, sizeof(*f->placers));
 	for (uint32_t i = 0; i < f->c.npools; i++)
 		f->placers[i] = node_placer_new(f->c.pools[i]->nnodes, f->c.pools[i]->nodes);
@@ -27,6 +30,8 @@ void placement_done(struct flow *f)
 	for (uint32_t i = 0; f->placers && i < f->c.npools; i++)
 		node_placer_free(f->placers[i]);
 	free(f->placers);
+	free(f->makes);
+	shortlists_free(f->shortlists);
 	demand_free(f->demand);
 }
 
@@ -64,6 +69,30 @@ void placement_pool_changed(struct flow *f, struct pool *p)
 {
 	p->generation++;
 	f->generation++;
+}
+
+/* Of everything about nodes that does not depend on what is free or up. */
+static uint64_t make_of(const struct pool *p)
+{
+	uint64_t h = p->nnodes;
+
+	for (uint32_t i = 0; i < p->nnodes; i++) {
+		const struct node *n = &p->nodes[i];
+
+		h = rng_mix(h, (uint64_t)n->cpu_milli << 32 | n->memory_mb);
+		h = rng_mix(h, (uint64_t)n->model << 8 | n->naccels);
+	}
+	return h;
+}
+
+void placement_nodes_told(struct flow *f, struct pool *p)
+{
+	uint64_t make = make_of(p);
+
+	if (make == f->makes[p->id])
+		return;
+	f->makes[p->id] = make;
+	placement_pool_changed(f, p);
 }
 
 /* ---- lessons ---- */

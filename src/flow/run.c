@@ -315,6 +315,7 @@ static void pool_news(struct flow *f, struct pool *p, const struct engine_event 
 	if (ev->seen) {
 		unsigned unknown = pool_see(p, ev->seen, f->c.catalogue);
 
+		placement_nodes_told(f, p);
 		if (unknown)
 			log_debug("flow", "pool %s: %u nodes have accelerators that are not in the "
 				  "catalogue", p->name, unknown);

@@ -52,6 +52,7 @@ void schedule_snapshot(const struct flow *f, struct lane *lanes, struct snapshot
 		.now_ms = clock_now_ms(), .catalogue = f->c.catalogue, .history = f->history,
 		.npools = f->c.npools, .pools = (const struct pool *const *)f->c.pools,
 		.lanes = lanes, .demand = f->demand, .placers = f->placers,
+		.shortlists = f->shortlists, .generation = f->generation,
 	};
 }
 
@@ -100,7 +101,7 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 static void choose(struct flow *f, struct task *t, const struct decision *d,
 		   const struct snapshot *s, const struct ask *a, const struct money *m)
 {
-	const struct candidate *c = NULL;
+	const struct terms *c = &d->top.terms;
 	struct buf why;
 	struct record r = {
 		.kind = RECORD_CHOOSE, .sub = t->sub, .task = t->no, .at_ms = s->now_ms,
@@ -108,14 +109,11 @@ static void choose(struct flow *f, struct task *t, const struct decision *d,
 		.money = money_total(m) ? m : NULL,
 	};
 
-	for (uint32_t i = 0; i < d->n; i++) {
+	for (uint32_t i = 0; i < d->n; i++)
 		r.choices += d->cand[i].has_terms;
-		if (d->cand[i].pool == d->best)
-			c = &d->cand[i];
-	}
-	r.wait_p50_s = c->terms.wait_p50_s + c->terms.transfer_s;
-	r.run_p50_s = c->terms.run_p50_s;
-	r.run_p90_s = c->terms.run_p90_s;
+	r.wait_p50_s = c->wait_p50_s + c->transfer_s;
+	r.run_p50_s = c->run_p50_s;
+	r.run_p90_s = c->run_p90_s;
 	buf_init(&why, STORE_BODY_MAX / 2);
 	decision_encode(s, a, d, &why);
 	r.why = why.full ? NULL : why.data;
@@ -184,9 +182,7 @@ static void charge(struct flow *f, const struct snapshot *s, const struct ask *a
 	if (!l || !times)
 		return;
 	before = l->ahead_cpu_ms;
-	for (uint32_t i = 0; i < d->n; i++)
-		if (d->cand[i].pool == d->best)
-			lane_charge(l, s, a, &d->cand[i]);
+	lane_charge(l, s, a, &d->top);
 	if (__builtin_mul_overflow(l->ahead_cpu_ms - before, (int64_t)times, &all) ||
 	    __builtin_add_overflow(before, all, &l->ahead_cpu_ms))
 		l->ahead_cpu_ms = INT64_MAX;
@@ -195,15 +191,12 @@ static void charge(struct flow *f, const struct snapshot *s, const struct ask *a
 /* The devices that were found may cost more than those that were forecast, where a pool has
  * several models: then the tenant may not have the money after all, and the task waits. */
 static void check_money(struct flow *f, const struct snapshot *s, const struct task *t,
-			const struct ask *a, struct decision *d, struct money *m)
+			struct arena *arena, const struct ask *a, struct decision *d,
+			struct money *m)
 {
 	if (d->outcome != OUTCOME_CHOSEN || !ledger_book(f, t, s, a, d, m))
 		return;
-	for (uint32_t i = 0; i < d->n; i++)
-		if (d->cand[i].pool == d->best)
-			d->cand[i].reasons |= REASON_BIT(REASON_BUDGET);
-	d->outcome = OUTCOME_WAIT;
-	d->best = UINT32_MAX;
+	decision_bar(s, a, arena, d, REASON_BUDGET);
 }
 
 /* A cluster with a queue of its own must not run dry between an end and our hearing of it: a few
@@ -214,10 +207,7 @@ static bool may_go_ahead(const struct flow *f, const struct decision *d)
 
 	if (d->outcome != OUTCOME_WAIT || !p || p->nahead >= p->queue_max)
 		return false;
-	for (uint32_t i = 0; i < d->n; i++)
-		if (d->cand[i].pool == d->best)
-			return d->cand[i].reasons == REASON_BIT(REASON_FULL);
-	return false;
+	return d->top.reasons == REASON_BIT(REASON_FULL);
 }
 
 /* *m is what is to be reserved when the outcome is CHOSEN. */
@@ -229,7 +219,9 @@ static void decide(struct flow *f, const struct snapshot *s, struct task *t, str
 	if (may_go_ahead(f, d) && !place_ahead(t->spec, f->c.catalogue, f->c.pools[d->best], arena,
 					       &d->place))
 		d->outcome = OUTCOME_CHOSEN;
-	check_money(f, s, t, a, d, m);
+	check_money(f, s, t, arena, a, d, m);
+	if (d->outcome == OUTCOME_CHOSEN)       /* it is written down with all pools, as they are now */
+		decision_fill(s, a, arena, d);
 	f->counts.decisions++;
 }
 

@@ -134,6 +134,8 @@ struct flow {
 	struct lane *lanes;
 	struct demand *demand;
 	struct node_placer **placers;   /* by pool id */
+	struct shortlists *shortlists;
+	uint64_t *makes;                /* by pool id: a hash of its nodes, as last told */
 	uint64_t generation;            /* of the pools: see placement_pool_changed() */
 	struct arena pass_arena, tail_arena;
 	struct bucket *kept[PASS_KEPT_MAX];     /* out of the heap during a pass */
@@ -196,6 +198,8 @@ void placement_release(struct flow *f, struct pool *p, uint64_t task);
  * of its nodes, other than by a hold: whatever was remembered of it is void.  Not needed for
  * `down`, `drained` and `seen_ms`, which are read afresh each time. */
 void placement_pool_changed(struct flow *f, struct pool *p);
+/* After an engine told the nodes of a pool: void only if they are others. */
+void placement_nodes_told(struct flow *f, struct pool *p);
 int placement_apply(struct flow *f, const struct record *r);    /* DEMAND */
 void placement_lesson(struct flow *f);                          /* commit one, if it is due */
 
