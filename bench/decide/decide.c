@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TASKS = 512, COLD_BYTES = 96 << 20, COLD_TIMES = 400, SAMPLES_MAX = 1 << 20 };
+enum { TASKS = 512, RUNS = 256, COLD_BYTES = 96 << 20, COLD_TIMES = 400, SAMPLES_MAX = 1 << 20 };
 
 extern const char accelerators_csv[];
 extern const size_t accelerators_csv_len;
@@ -33,6 +33,9 @@ static struct history *history;
 static uint32_t *samples;
 static char *cold;
 static uint64_t outcomes[4];
+static struct node_placer **placers;
+static struct shortlists *shortlists;
+static struct demand *demand;
 
 static unsigned roll(unsigned n)
 {
@@ -214,14 +217,98 @@ static void make(void)
 	}
 }
 
-static uint32_t decide(unsigned i, struct arena *arena)
+/* What the conductor keeps beside the pools. */
+static void make_memory(void)
 {
-	struct snapshot s = { .now_ms = NOW,
+	struct demand_table *t = mem_alloc(sizeof(*t));
+
+	demand = demand_new();
+	for (unsigned i = 0; i < TASKS; i++)
+		demand_add(demand, specs[i]);
+	demand_lesson(demand, t);
+	demand_teach(demand, t);
+	free(t);
+	placers = mem_array(npools, sizeof(*placers));
+	for (uint32_t i = 0; i < npools; i++)
+		placers[i] = node_placer_new(pools[i]->nnodes, pools[i]->nodes);
+	shortlists = shortlists_new();
+}
+
+/* ---- what goes on between two decisions ---- */
+
+static int64_t now_ms = 1795424400000;
+static struct { struct pool *pool; uint64_t task; } ring[RUNS];
+static uint64_t nruns;
+
+static void touch(const struct pool *p, uint64_t task)
+{
+	const struct placement *at = pool_held(p, task);
+
+	for (uint32_t i = 0; i < at->n; i++)
+		node_placer_touch(placers[p->id], at->nodes[i].node);
+}
+
+static void run_ends(struct pool *p, uint64_t task)
+{
+	struct place_node nodes[PLACE_NODES_MAX];
+	struct placement at = *pool_held(p, task);
+
+	memcpy(nodes, at.nodes, at.n * sizeof(*nodes));
+	pool_release(p, task);
+	for (uint32_t i = 0; i < at.n; i++)
+		node_placer_touch(placers[p->id], nodes[i].node);
+}
+
+/* The run that was chosen begins, an older one ends and its time is learned; a second goes by
+ * with every sixteenth decision. */
+static void live(unsigned i, const struct decision *d)
+{
+	const struct task_spec *s = specs[i % TASKS];
+	unsigned at = nruns % RUNS;
+	int64_t end_ms = now_ms + d->top.terms.run_p50_s * 1000;
+
+	now_ms += i % 16 ? 0 : 1000;
+	for (uint32_t k = 0; i % 16 == 0 && k < npools; k++)
+		pools[k]->seen_ms = now_ms - 1000;
+	history_add_on(history, s->kind, s->name, pools[i % npools]->chip, 1000,
+		       1000 + roll(600000), s->walltime_s);
+	if (d->outcome != OUTCOME_CHOSEN)
+		return;
+	if (ring[at].pool)
+		run_ends(ring[at].pool, ring[at].task);
+	ring[at].pool = pools[d->best];
+	ring[at].task = 1000000 + nruns++;
+	pool_hold(pools[d->best], ring[at].task, end_ms, end_ms + 600000, &d->place);
+	touch(pools[d->best], ring[at].task);
+}
+
+/* ---- measuring ---- */
+
+enum mode { STILL, LIVE, PLAIN, ENCODE };
+
+static uint64_t encoded;
+
+static void encode(const struct snapshot *s, const struct ask *a, const struct decision *d)
+{
+	struct buf b;
+
+	buf_init(&b, 64 << 20);
+	decision_encode(s, a, d, &b);
+	encoded += b.len;
+	buf_done(&b);
+}
+
+static uint32_t decide(unsigned i, struct arena *arena, enum mode mode)
+{
+	struct snapshot s = { .now_ms = now_ms,
 			      .catalogue = &catalogue,
 			      .history = history,
 			      .npools = npools,
 			      .pools = (const struct pool *const *)pools,
-			      .lanes = lanes };
+			      .lanes = lanes,
+			      .demand = demand,
+			      .placers = placers,
+			      .shortlists = mode == PLAIN ? NULL : shortlists };
 	struct ask a = { .spec = specs[i % TASKS],
 			 .seed = i,
 			 .ndata = 1,
@@ -231,8 +318,14 @@ static uint32_t decide(unsigned i, struct arena *arena)
 	int64_t began = now_ns();
 
 	select_decide(&s, &a, arena, &d);
+	if (mode == ENCODE) {
+		began = now_ns();
+		encode(&s, &a, &d);
+	}
 	began = now_ns() - began;
 	outcomes[d.outcome]++;
+	if (mode == LIVE)
+		live(i, &d);
 	arena_reset(arena);
 	return (uint32_t)began;
 }
@@ -265,42 +358,69 @@ static void print(const char *name, unsigned n)
 	       samples[n - 1] / 1000.0);
 }
 
+/* Times of many decisions, or of `n` of them if it is not 0. */
+static void measure(const char *name, enum mode mode, double seconds, unsigned n,
+		    struct arena *arena)
+{
+	int64_t end = now_ns() + (int64_t)(seconds * 1e9);
+	unsigned i = 0;
+
+	memset(outcomes, 0, sizeof(outcomes));
+	for (; n ? i < n : now_ns() < end && i < SAMPLES_MAX; i++)
+		samples[i] = decide(i, arena, mode);
+	print(name, i);
+}
+
+static void measure_cold(struct arena *arena)
+{
+	for (unsigned i = 0; i < COLD_TIMES; i++) {
+		chill();
+		samples[i] = decide(i, arena, STILL);
+	}
+	print("cold", COLD_TIMES);
+}
+
+static void print_rest(void)
+{
+	struct shortlists_size size;
+	uint64_t nodes = 0, full = 0;
+
+	shortlists_size(shortlists, &size);
+	for (uint32_t i = 0; i < npools; i++) {
+		nodes += pools[i]->nnodes;
+		full += pools[i]->nholds;
+	}
+	printf("\"pools\":%u,\"nodes\":%llu,\"holds\":%llu,\"chosen\":%llu,\"wait\":%llu,"
+	       "\"refused\":%llu,\"lists\":%u,\"lists_bytes\":%llu,\"weighed\":%.1f,"
+	       "\"encoded_bytes\":%llu}\n",
+	       npools, (unsigned long long)nodes, (unsigned long long)full,
+	       (unsigned long long)outcomes[OUTCOME_CHOSEN],
+	       (unsigned long long)outcomes[OUTCOME_WAIT],
+	       (unsigned long long)outcomes[OUTCOME_REFUSED], size.lists,
+	       (unsigned long long)size.bytes, (double)size.weighed / (double)size.asked,
+	       (unsigned long long)encoded / COLD_TIMES);
+}
+
 int main(int argc, char **argv)
 {
 	double seconds = argc > 2 ? atof(argv[2]) : 3;
 	struct arena arena;
 	struct err err = { 0 };
-	uint64_t nodes = 0, full = 0;
-	int64_t end;
-	unsigned n = 0;
 
 	npools = argc > 1 ? (uint32_t)atoi(argv[1]) : 1000;
 	must(catalogue_parse(accelerators_csv, accelerators_csv_len, &catalogue, &err), &err, "");
 	samples = mem_array(SAMPLES_MAX, sizeof(*samples));
 	cold = mem_array(COLD_BYTES, 1);
 	make();
+	make_memory();
 	arena_init(&arena);
-	for (unsigned i = 0; i < 2 * TASKS; i++)
-		decide(i, &arena);
-	memset(outcomes, 0, sizeof(outcomes));
 	printf("{");
-	for (end = now_ns() + (int64_t)(seconds * 1e9); now_ns() < end && n < SAMPLES_MAX; n++)
-		samples[n] = decide(n, &arena);
-	print("warm", n);
-	for (n = 0; n < COLD_TIMES; n++) {
-		chill();
-		samples[n] = decide(n, &arena);
-	}
-	print("cold", n);
-	for (uint32_t i = 0; i < npools; i++) {
-		nodes += pools[i]->nnodes;
-		full += pools[i]->nholds;
-	}
-	printf("\"pools\":%u,\"nodes\":%llu,\"holds\":%llu,\"chosen\":%llu,\"wait\":%llu,"
-	       "\"refused\":%llu}\n",
-	       npools, (unsigned long long)nodes, (unsigned long long)full,
-	       (unsigned long long)outcomes[OUTCOME_CHOSEN],
-	       (unsigned long long)outcomes[OUTCOME_WAIT],
-	       (unsigned long long)outcomes[OUTCOME_REFUSED]);
+	measure("new", STILL, 0, TASKS, &arena);
+	measure("still", STILL, seconds, 0, &arena);
+	measure_cold(&arena);
+	measure("plain", PLAIN, 0, TASKS, &arena);
+	measure("encode", ENCODE, 0, COLD_TIMES, &arena);
+	measure("live", LIVE, seconds, 0, &arena);
+	print_rest();
 	return 0;
 }
