@@ -59,7 +59,7 @@ uint32_t eligible_pass(struct pass *x, const struct pool *p);
 /* Its part that only the scope of the task and what the pool declares decide, all of it
  * reasons that say "never". */
 uint32_t eligible_fixed(const struct scope *t, struct want *w, const struct pool *p);
-/* The placer of pool i of the snapshot, with the last lesson learned; NULL: it has none. */
+/* The placer of pool i of the snapshot, which knows its nodes; NULL: it has none. */
 struct node_placer *pass_placer(const struct snapshot *s, uint32_t i);
 /* Fills *ret; returns FULL, BEHIND, DEADLINE and BUDGET as they apply.  l, pl: NULL is fine. */
 uint32_t forecast_pass(struct pass *x, const struct pool *p, const struct lane *l,

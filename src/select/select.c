@@ -33,16 +33,21 @@ struct node_placer *pass_placer(const struct snapshot *s, uint32_t i)
 {
 	struct node_placer *pl = s->placers ? s->placers[i] : NULL;
 	const struct pool *p = s->pools[i];
+
+	if (pl)
+		node_placer_follow(pl, p->generation, p->nnodes, p->nodes);
+	return pl;
+}
+
+/* Only the pool that is chosen needs the lesson: whether there is room does not depend on it. */
+static void learn(const struct snapshot *s, struct node_placer *pl)
+{
 	struct node_mix mix;
 
-	if (!pl)
-		return NULL;
-	node_placer_follow(pl, p->generation, p->nnodes, p->nodes);
-	if (s->demand && s->demand->lesson != node_placer_lesson(pl) && node_placer_kinds(pl)) {
-		demand_mix(s->demand, s->catalogue, node_placer_kinds(pl), &mix);
-		node_placer_learn(pl, &mix, s->demand->lesson);
-	}
-	return pl;
+	if (!s->demand || s->demand->lesson == node_placer_lesson(pl) || !node_placer_kinds(pl))
+		return;
+	demand_mix(s->demand, s->catalogue, node_placer_kinds(pl), &mix);
+	node_placer_learn(pl, &mix, s->demand->lesson);
 }
 
 /* A copy of the snapshot may come without placers. */
@@ -53,6 +58,7 @@ static int place(struct pass *x, uint32_t i, struct arena *arena, struct placeme
 
 	if (!pl)
 		return place_find(x->a->spec, x->s->catalogue, p->nnodes, p->nodes, arena, ret);
+	learn(x->s, pl);
 	return place_want(&x->want, pl, p->nnodes, p->nodes, arena, ret);
 }
 
