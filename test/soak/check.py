@@ -74,8 +74,8 @@ class Check:
         if gaps:
             self.wrong(f"tasks that nobody was told of: {sorted(gaps)[:10]}")
         for no, t in self.tasks.items():
-            if t["name"] != owner[no]:
-                self.wrong(f"task {no} is {t['name']}, acknowledged as {owner[no]}")
+            if t["name"] != owner.get(no):
+                self.wrong(f"task {no} is {t['name']}, acknowledged as {owner.get(no)}")
 
     def events(self):
         """What the watcher heard stands in the journal, word for word; the last state agrees."""

@@ -1,0 +1,115 @@
+"""The soak, for a short time and with the sanitizers on; and that what it looks for would be found.
+
+SUANLU_SOAK_S sets how long it goes on; ./dev soak SECONDS runs it alone.
+"""
+
+import argparse
+import os
+import pathlib
+import random
+import runpy
+import sys
+import tempfile
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parents[1] / "soak"
+SECONDS = float(os.environ.get("SUANLU_SOAK_S", "25"))
+
+sys.path.insert(0, str(HERE))
+from check import Check, read_marks  # noqa: E402
+
+Soak = runpy.run_path(str(HERE / "soak"), run_name="soak")["Soak"]
+
+
+@pytest.fixture(scope="module")
+def soaked():
+    """A node that went through it, still up; with what was acknowledged."""
+    seed = int(os.environ.get("SUANLU_SEED", random.SystemRandom().randrange(1 << 31)))
+    print(f"\nseed {seed}, {SECONDS:.0f} s")
+    where = tempfile.mkdtemp(prefix="suanlu-soak-", dir="/var/tmp")
+    soak = Soak(argparse.Namespace(seed=seed, rate=6.0, every=1.5), where)
+    try:
+        soak.prepare()
+        soak.run(SECONDS)
+        assert not soak.failure, f"seed {seed}: {soak.failure}"
+        check = Check(soak)
+        check.settle(120)
+        yield soak, check
+        log = (soak.node.dir / "daemon.log").read_text(errors="replace")
+        assert "AddressSanitizer" not in log and "runtime error" not in log, log
+    finally:
+        soak.node.remove()
+
+
+def findings(soaked, look):
+    soak, check = soaked
+    again = Check(soak)
+    again.tasks = dict(check.tasks)
+    look(again)
+    return again.findings
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_runs_twice(soaked):
+    soak, check = soaked
+    marks = read_marks(soak.node.marks)
+
+    def all_of_it(c):
+        c.numbers()
+        c.runs(marks)
+        c.ends(marks)
+        c.cancels(marks)
+        c.orders(marks)
+        c.events()
+        c.outputs()
+        c.leftovers(soak.shims_killed)
+    assert not check.findings, check.findings
+    assert not findings(soaked, all_of_it)
+    assert soak.kills >= SECONDS / 5 and len(check.tasks) > SECONDS
+    assert {e.kind for e in soak.ledger.expected} >= {"single", "batch", "flaps"}
+
+
+def test_a_run_that_begins_twice_would_be_found(soaked):
+    marks = read_marks(soaked[0].node.marks)
+    mark = next(m for runs in marks.values() for m in runs.values() if m.starts)
+    mark.starts.append(mark.starts[0] + 1)
+    assert any("began 2 times" in f for f in findings(soaked, lambda c: c.runs(marks)))
+
+
+def test_two_runs_at_once_would_be_found(soaked):
+    marks = read_marks(soaked[0].node.marks)
+    runs = next(r for r in marks.values() if len(r) == 1 and next(iter(r.values())).ends)
+    (attempt, mark), = runs.items()
+    runs[attempt + 1] = type(mark)()
+    runs[attempt + 1].starts.append(mark.ends[0] - 1)
+    assert any("while the one before it went on" in f for f in findings(soaked, lambda c: c.runs(marks)))
+
+
+def test_a_run_without_a_task_would_be_found(soaked):
+    marks = read_marks(soaked[0].node.marks)
+    marks[10 ** 9] = next(iter(marks.values()))
+    assert any("acknowledged to nobody" in f for f in findings(soaked, lambda c: c.runs(marks)))
+
+
+def test_a_done_task_that_left_no_mark_would_be_found(soaked):
+    marks = read_marks(soaked[0].node.marks)
+    marks.pop(next(no for no, t in soaked[1].tasks.items() if t["state"] == "done" and no in marks))
+    assert any("done, but the runs that went well are []" in f for f in findings(soaked, lambda c: c.ends(marks)))
+
+
+def test_a_lost_task_would_be_found(soaked):
+    soak, _ = soaked
+    gone = soak.ledger.expected.pop(len(soak.ledger.expected) // 2)
+    try:
+        assert any("nobody was told of" in f for f in findings(soaked, lambda c: c.numbers()))
+    finally:
+        soak.ledger.expected.append(gone)
+
+
+def test_an_event_that_was_told_and_is_not_in_the_journal_would_be_found(soaked):
+    soak, _ = soaked
+    soak.ledger.heard[10 ** 9] = {"seq": 10 ** 9}
+    try:
+        assert any("1 events were told" in f for f in findings(soaked, lambda c: c.events()))
+    finally:
+        del soak.ledger.heard[10 ** 9]
