@@ -52,6 +52,12 @@ int json_put_str(struct buf *b, const char *s, size_t n);
 
 enum dec_need { DEC_OPT, DEC_NEED };
 
+struct dec_member {
+	const char *key;
+	const json_t *value;
+	bool asked;
+};
+
 struct dec {
 	const json_t *obj;
 	const char *path;               /* "" at the root, else "pools[0]" */
@@ -60,7 +66,10 @@ struct dec {
 	struct err *err;
 	int r;                          /* the sticky result */
 	unsigned nseen;
-	const char *seen[DEC_KEYS_MAX];
+	const char *seen[DEC_KEYS_MAX];         /* keys that were asked for */
+	unsigned nmembers;              /* of obj, in its order; the first ones when there are more */
+	struct dec_member members[DEC_KEYS_MAX];
+	unsigned at;                    /* the member where the next look-up begins */
 };
 
 /* Start on a JSON object; anything else is the first failure. */

@@ -244,6 +244,34 @@ static void the_first_failure_is_kept(void **state)
 	arena_done(&arena);
 }
 
+/* More members than the decoder lists. */
+static void a_large_object_is_read_and_checked_to_its_end(void **state)
+{
+	enum { N = DEC_KEYS_MAX + 20 };
+	struct arena arena = { 0 };
+	json_t *v = json_object();
+	struct dec d;
+	struct err err;
+	int64_t n = 0;
+	char key[16];
+
+	for (int i = 0; i < N; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		json_object_set_new(v, key, json_integer(i));
+	}
+	dec_begin(&d, v, "", NULL, &arena, &err);
+	snprintf(key, sizeof(key), "k%d", N - 1);
+	dec_i64(&d, key, DEC_NEED, 0, N, &n);
+	assert_int_equal(n, N - 1);
+	dec_i64(&d, "k3", DEC_NEED, 0, N, &n);
+	assert_int_equal(n, 3);
+	assert_false(dec_has(&d, "k"));
+	assert_int_equal(dec_end(&d), ERR_E_INPUT);
+	assert_string_equal(err.text, "is not known here");
+	json_decref(v);
+	arena_done(&arena);
+}
+
 static void only_an_object_is_decoded(void **state)
 {
 	struct arena arena = { 0 };
@@ -337,6 +365,7 @@ int main(void)
 		cmocka_unit_test(a_word_outside_the_list_is_refused),
 		cmocka_unit_test(lists_have_bounds),
 		cmocka_unit_test(the_first_failure_is_kept),
+		cmocka_unit_test(a_large_object_is_read_and_checked_to_its_end),
 		cmocka_unit_test(only_an_object_is_decoded),
 		cmocka_unit_test(a_caller_can_refuse_and_name_children),
 		cmocka_unit_test(yaml_failures_name_the_line),
