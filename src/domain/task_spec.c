@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-	SPEC_TEXT = 224,                /* names, a short command and the arrays that point to them */
+	SPEC_TEXT_MAX = 64 << 10,       /* of the first piece; what is longer gets its own */
 	NAME_MAX_LEN = 128,
 	IMAGE_MAX = 512,
 	PATH_MAX_LEN = 1024,
@@ -351,6 +351,35 @@ static void decode_owner(struct dec *d, const struct task_world *w, struct task_
 	dec_str(d, "owner", DEC_NEED, 0, 63, &s->owner);
 }
 
+/* About what a value takes once decoded: its texts and the lists that point to them. */
+static size_t room_of(const json_t *v)
+{
+	size_t n = json_is_string(v) ? json_string_length(v) + 1 : 0, i;
+	const char *key;
+	json_t *item;
+
+	if (json_is_array(v))
+		n += _Alignof(max_align_t);
+	json_array_foreach(v, i, item)
+		n += sizeof(char *) + room_of(item);
+	json_object_foreach((json_t *)v, key, item)
+		n += 2 * sizeof(char *) + strlen(key) + 1 + room_of(item);
+	return n;
+}
+
+static size_t room_for(const json_t *json, const struct task_world *w)
+{
+	size_t n = _Alignof(max_align_t);
+	const char *key;
+	json_t *v;
+
+	n += w->tenant ? strlen(w->tenant) + 1 : 0;
+	n += w->owner ? strlen(w->owner) + 1 : 0;
+	json_object_foreach((json_t *)json, key, v)
+		n += room_of(v);
+	return n < SPEC_TEXT_MAX ? n : SPEC_TEXT_MAX;
+}
+
 int task_spec_decode(const json_t *json, const struct task_world *w, struct task_spec **ret,
 		     struct err *err)
 {
@@ -359,8 +388,9 @@ int task_spec_decode(const json_t *json, const struct task_world *w, struct task
 	struct dec d;
 	int r;
 
-	/* The spec lies in its own arena: one piece of memory for a task of the usual size. */
-	arena_init_small(&arena, sizeof(*s) + SPEC_TEXT);
+	/* The spec lies in its own arena, one piece of memory for a task of the usual kind: there
+	 * may be millions. */
+	arena_init_small(&arena, sizeof(*s) + room_for(json, w));
 	s = arena_alloc(&arena, sizeof(*s));
 	s->refs = 1;
 	s->arena = arena;
