@@ -298,41 +298,50 @@ static int decode_body(const json_t *doc, struct record *r, struct err *err)
 }
 
 /* Our own journal cannot be wrong input: whatever is amiss, we are broken. */
-static int damaged(const struct record *r, struct err *err)
+static int damaged(enum record_kind kind, uint64_t sub, uint64_t task, struct err *err)
 {
-	unsigned long long no = r->task ? r->task : r->sub;
-
 	return err_prefix(err, -EBADMSG,
 			  "the journal's record %s of task %llu is damaged or of a newer program",
-			  record_kind_name(r->kind), no);
+			  record_kind_name(kind), (unsigned long long)(task ? task : sub));
 }
 
-int record_decode(enum record_kind kind, int64_t at_ms, uint64_t sub, uint64_t task,
-		  const char *body, size_t n, struct record *ret, struct err *err)
+int record_parse(enum record_kind kind, uint64_t sub, uint64_t task, const char *body, size_t n,
+		 json_t **ret, struct err *err)
+{
+	return json_parse(body, n, ret, err) ? damaged(kind, sub, task, err) : 0;
+}
+
+int record_decode_doc(enum record_kind kind, int64_t at_ms, uint64_t sub, uint64_t task,
+		      json_t *doc, struct record *ret, struct err *err)
 {
 	struct record r = { .kind = kind, .at_ms = at_ms, .sub = sub, .task = task };
-	json_t *doc;
 
 	if (!is_kind(kind))
 		return err_set(err, -EBADMSG,
 			       "the journal has a record of kind %d, damaged or of a newer program",
 			       (int)kind);
-	if (json_parse(body, n, &doc, err) != 0)
-		return damaged(&r, err);
 	arena_init(&r.arena);
 	if (has_document(kind) && json_is_object(doc)) {
-		r.doc = doc;
-	} else {
-		int bad = decode_body(doc, &r, err);
-
-		json_decref(doc);
-		if (bad) {
-			arena_done(&r.arena);
-			return damaged(&r, err);
-		}
+		r.doc = json_incref(doc);
+	} else if (decode_body(doc, &r, err)) {
+		arena_done(&r.arena);
+		return damaged(kind, sub, task, err);
 	}
 	*ret = r;
 	return 0;
+}
+
+int record_decode(enum record_kind kind, int64_t at_ms, uint64_t sub, uint64_t task,
+		  const char *body, size_t n, struct record *ret, struct err *err)
+{
+	json_t *doc;
+	int r = record_parse(kind, sub, task, body, n, &doc, err);
+
+	if (r)
+		return r;
+	r = record_decode_doc(kind, at_ms, sub, task, doc, ret, err);
+	json_decref(doc);
+	return r;
 }
 
 void record_done(struct record *r)

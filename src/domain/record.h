@@ -109,6 +109,13 @@ int record_decode(enum record_kind kind, int64_t at_ms, uint64_t sub, uint64_t t
 		  const char *body, size_t n, struct record *ret, struct err *err);
 void record_done(struct record *r);
 
+/* The same in two steps.  The first is thread-safe and may be done elsewhere; the second takes
+ * a reference of its own to `doc`. */
+int record_parse(enum record_kind kind, uint64_t sub, uint64_t task, const char *body, size_t n,
+		 json_t **ret, struct err *err);
+int record_decode_doc(enum record_kind kind, int64_t at_ms, uint64_t sub, uint64_t task,
+		      json_t *doc, struct record *ret, struct err *err);
+
 /* Move a task by one record (kinds 11-19 and RECALL).  Pure: only *t changes.  `pool_id` is the id of
  * r->pool (CHOOSE), else ignored.  -EPROTO when the life of a task does not allow it. */
 int task_apply(struct task *t, const struct record *r, uint32_t pool_id, struct err *err);

@@ -1,4 +1,4 @@
-/* flow.c - build the conductor: replay the journal, open the engines, take up the thread */
+/* flow.c - build the conductor: read the journal, open the engines, take up the thread */
 
 #include "flow/state.h"
 
@@ -28,54 +28,6 @@ void flow_limits_default(struct flow_limits *l)
 		.history_days = 180, .pending_max = 64 << 20, .commit_fail_s = 30,
 		.stop_grace_ms = 5000,
 	};
-}
-
-static int replay_row(void *arg, const struct store_row *row)
-{
-	struct flow *f = arg;
-	struct record r = { 0 };
-	struct err err = { 0 };
-	int e = record_decode(row->kind, row->at_ms, row->subject, row->task, row->body,
-			      row->body_len, &r, &err);
-
-	if (!e && row->alone)
-		ledger_follow_alone(f, &r);
-	else if (!e)
-		e = flow_apply(f, &r, &err);
-	if (e)
-		log_error("flow", "journal row %llu: %s", (unsigned long long)row->seq, err.text);
-	else
-		record_done(&r);
-	f->appended = f->durable = row->seq;
-	if (!e && row->closes)
-		table_forget(f);
-	return e;
-}
-
-static int replay(struct flow *f, struct err *err)
-{
-	int64_t before = clock_mono_ms();
-	uint64_t last;
-	int r;
-
-	f->replaying = true;
-	r = f->c.store->ops->replay(f->c.store, f->c.limits.finished_max, replay_row, f, err);
-	f->replaying = false;
-	if (r)
-		return err_prefix(err, r < 0 ? r : -EPROTO, "could not read the journal: ");
-	/* The newest submission may be closed and not among those replayed: its numbers are
-	 * taken all the same. */
-	last = f->c.store->ops->subject_of(f->c.store, UINT64_MAX >> 1);
-	if (last && !sub_find(f, last))
-		f->next_no = last + TASK_ARRAY_MAX;
-	log_info("flow", "journal read in %lld ms: %llu submissions, %llu tasks not over",
-		 (long long)(clock_mono_ms() - before),
-		 (unsigned long long)f->nsubs,
-		 (unsigned long long)(f->counts.by_state[TASK_WAITING] +
-				      f->counts.by_state[TASK_SENDING] +
-				      f->counts.by_state[TASK_QUEUED] +
-				      f->counts.by_state[TASK_RUNNING]));
-	return 0;
 }
 
 static int identify(struct flow *f, struct err *err)
@@ -197,7 +149,7 @@ int flow_new(const struct flow_config *c, struct flow **ret, struct err *err)
 
 	init(f, c);
 	*ret = f;       /* the store's events find us from here on */
-	r = replay(f, err);
+	r = replay_journal(f, err);
 	if (!r)
 		r = identify(f, err);
 	if (!r)

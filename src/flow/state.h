@@ -179,6 +179,9 @@ void table_done(struct flow *f);
 /* apply.c: one record moves the nouns; the only place that does, live and on replay. */
 int flow_apply(struct flow *f, const struct record *r, struct err *err);
 
+/* replay.c: read the journal, before anything else happens; blocks. */
+int replay_journal(struct flow *f, struct err *err);
+
 /* commit.c */
 void flow_commit(struct flow *f, struct record *r);     /* apply and append; asserts the life allows it */
 void flow_commit_body(struct flow *f, struct record *r, const char *body, size_t n);

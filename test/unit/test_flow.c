@@ -381,6 +381,76 @@ static void a_restart_finds_every_task_as_it_was(void **state)
 	assert_true(submit(w, "{\"command\":[\"true\"]}") > array + 9);
 }
 
+/* More rows than travel from the reader at once. */
+static void a_long_journal_is_applied_in_its_order(void **state)
+{
+	struct world *w = *state;
+	enum { N = 700 };
+	uint64_t no[N];
+	char text[64], name[16];
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(flow_pool_drain(w->flow, "hub", true, "", &w->who, &w->err), 0);
+	assert_int_equal(flow_pool_drain(w->flow, "edge", true, "", &w->who, &w->err), 0);
+	for (int i = 0; i < N; i++) {
+		snprintf(text, sizeof(text), "{\"command\":[\"true\"],\"name\":\"n-%d\"}", i);
+		no[i] = submit(w, text);
+	}
+	for (int i = 0; i < N; i += 7)
+		assert_int_equal(flow_cancel(w->flow, no[i], -1, &w->who, &w->err), 0);
+	turn(w, 30);
+	w->flow = flow_free(w->flow);
+	turn(w, 10);
+	start(w, hub, edge, NULL);
+	for (int i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "n-%d", i);
+		assert_string_equal(task(w, no[i])->spec->name, name);
+		assert_int_equal(task(w, no[i])->state, i % 7 ? TASK_WAITING : TASK_CANCELLED);
+	}
+	assert_int_equal(submit(w, "{\"command\":[\"true\"]}"), no[N - 1] + 1);
+}
+
+/* Submit so many, put a row behind them that is not ours, and start again. */
+static void damaged_after(struct world *w, int rows, struct store_row bad, const char *words)
+{
+	char seq[32];
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(flow_pool_drain(w->flow, "hub", true, "", &w->who, &w->err), 0);
+	assert_int_equal(flow_pool_drain(w->flow, "edge", true, "", &w->who, &w->err), 0);
+	for (int i = 0; i < rows; i++)
+		bad.subject = bad.task = submit(w, "{\"command\":[\"true\"]}");
+	turn(w, 30);
+	bad.at_ms = 1;
+	w->store->ops->append(w->store, &bad);
+	turn(w, 30);
+	w->flow = flow_free(w->flow);
+	turn(w, 10);
+	assert_true(try_start(w, hub, edge, NULL) < 0);
+	assert_null(w->flow);
+	assert_non_null(strstr(w->err.text, words));
+	snprintf(seq, sizeof(seq), "row %llu", (unsigned long long)bad.seq);
+	assert_non_null(strstr(w->err.text, seq));
+}
+
+static void a_row_that_is_no_document_keeps_the_node_from_starting(void **state)
+{
+	damaged_after(*state, 3, (struct store_row){ .kind = RECORD_START, .body = "{\"a\":",
+						     .body_len = 5 }, "is damaged");
+}
+
+static void a_damaged_row_late_in_a_long_journal_is_found(void **state)
+{
+	damaged_after(*state, 500, (struct store_row){ .kind = RECORD_WAIT, .body = "\x01",
+						       .body_len = 1 }, "is damaged");
+}
+
+static void a_row_that_the_life_of_its_task_forbids_keeps_the_node_from_starting(void **state)
+{
+	damaged_after(*state, 100, (struct store_row){ .kind = RECORD_START, .body = "{}",
+						       .body_len = 2 }, "cannot follow");
+}
+
 /* ---- once found, never again ---- */
 
 static const char one_cpu[] = "{\"name\":\"hub\",\"tier\":\"centre\",\"region\":\"cn/62\","
@@ -542,6 +612,10 @@ int main(void)
 		T(old_ended_tasks_are_forgotten),
 		T(nothing_is_said_before_it_is_durable),
 		T(a_restart_finds_every_task_as_it_was),
+		T(a_long_journal_is_applied_in_its_order),
+		T(a_row_that_is_no_document_keeps_the_node_from_starting),
+		T(a_damaged_row_late_in_a_long_journal_is_found),
+		T(a_row_that_the_life_of_its_task_forbids_keeps_the_node_from_starting),
 		T(a_bucket_that_comes_back_in_a_pass_is_not_used_after_free),
 		T(a_pool_that_shrank_is_survived),
 		T(a_pool_that_is_gone_with_runs_on_it_keeps_the_node_from_starting),
