@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,10 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { BUSY_MS = 5000 };        /* only a foreign tool (backup, sqlite3) can make us wait */
+enum {
+	BUSY_MS = 5000,                 /* only a foreign tool (backup, sqlite3) can make us wait */
+	GHOST_MS = 10000, GHOST_STEP_MS = 10,   /* for a child of a dead daemon; on a busy machine */
+};
 
 /* src/store/schema/NNN.sql, put into the binary by tools/embed-text. */
 extern const char schema_001[], schema_002[];
@@ -118,11 +122,36 @@ int sqlite_file_prepare(const char *dir, struct err *err)
 	return sync_dir(dir, err);
 }
 
-static int busy(int fd, const char *dir, struct err *err)
+static long holder(int fd)
 {
 	char text[24] = "";
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-	long pid = n > 0 ? strtol(text, NULL, 10) : 0;
+
+	return n > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+/* A daemon that was killed while it started a program may leave that child behind between fork and
+ * exec, with the lock.  It is gone in a moment; only a lock of the living is refused at once. */
+static int lock_after(int fd)
+{
+	for (int left_ms = GHOST_MS;; left_ms -= GHOST_STEP_MS) {
+		long pid;
+
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		pid = holder(fd);
+		if (left_ms <= 0 || pid <= 0 || pid > INT_MAX || kill((pid_t)pid, 0) == 0 ||
+		    errno != ESRCH)
+			return -EWOULDBLOCK;
+		usleep(GHOST_STEP_MS * 1000);
+	}
+}
+
+static int busy(int fd, const char *dir, struct err *err)
+{
+	long pid = holder(fd);
 
 	if (pid > 0)
 		err_set(err, -EBUSY, "the store in %s is in use by process %ld", dir, pid);
@@ -145,12 +174,11 @@ int sqlite_file_lock(const char *dir, int *ret_fd, struct err *err)
 		r = -errno;
 		return err_set(err, r, "could not open %s: %s", path, uv_strerror(r));
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		r = -errno;
-		if (r == -EWOULDBLOCK)
-			return busy(fd, dir, err);
+	r = lock_after(fd);
+	if (r == -EWOULDBLOCK)
+		return busy(fd, dir, err);
+	if (r)
 		return err_set(err, r, "could not lock %s: %s", path, uv_strerror(r));
-	}
 	/* The lock counts, the number is for people: a failure to write it is no reason
 	 * to refuse.  The file stays behind; removing it would race with the next opener. */
 	if (ftruncate(fd, 0) == 0)

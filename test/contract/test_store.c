@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -835,6 +836,35 @@ static void a_second_daemon_is_refused_and_told_who_holds_it(void **state)
 	assert_non_null(strstr(err.text, b->dir));
 }
 
+/* A child takes the lock as a daemon does, leaves it to a child of its own, and is gone. */
+static void die_with_a_child_that_holds_the_lock(const char *lock, unsigned ms)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		int fd = open(lock, O_RDWR);
+
+		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || ftruncate(fd, 0) ||
+		    dprintf(fd, "%ld\n", (long)getpid()) < 0)
+			_exit(1);
+		if (fork() == 0)
+			usleep(ms * 1000);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void a_child_of_a_killed_daemon_does_not_keep_the_next_from_starting(void **state)
+{
+	struct box *b = *state;
+
+	close_store(b);
+	die_with_a_child_that_holds_the_lock(in_dir(b, "lock"), 300);
+	open_store(b);
+}
+
 static void set_version(struct box *b, const char *sql)
 {
 	sqlite3 *db;
@@ -1103,6 +1133,7 @@ int main(void)
 		DISK(a_full_disk_holds_rows_until_there_is_room),
 		DISK(free_commits_what_was_appended),
 		DISK(a_second_daemon_is_refused_and_told_who_holds_it),
+		DISK(a_child_of_a_killed_daemon_does_not_keep_the_next_from_starting),
 		DISK(a_newer_schema_is_refused),
 		DISK(a_migration_that_fails_leaves_nothing_behind),
 		DISK(a_file_that_is_no_database_is_refused),

@@ -72,17 +72,17 @@ class Worker(threading.Thread):
 
     def until_answered(self, method, path, body=None, head=(), ok=(200, 201, 202, 204)):
         """Ask until a whole answer came; (status, document)."""
-        tries = 0
+        tries, begun = 0, time.monotonic()
         while True:
             self.soak.asking.set()
             try:
                 status, doc = self.node.call(method, path, body, head)
-                if status not in (429, 503):
+                if status not in (408, 429, 503):
                     break
             except OSError:
                 pass
             tries += 1
-            self.soak.check_patience(tries)
+            self.soak.check_patience(begun)
             time.sleep(0.05)
         self.ledger.asked_again += tries > 0
         if status not in ok:
@@ -120,7 +120,7 @@ class Submitter(Worker):
 
     def spec(self, e, **more):
         return {"name": e.name, "script": self.script(e.fails), "idempotency_key": e.name,
-                "cpus": self.rng.choice([0.25, 0.5, 1]), "memory_mb": 64, "walltime_s": 120,
+                "cpus": self.rng.choice([0.25, 0.5, 1]), "memory_mb": 64, "walltime_s": 3600,
                 "stay_within": "cn/50", "prefer": self.rng.choice(["fastest", "cheapest", "balanced"]),
                 **more}
 
@@ -190,7 +190,7 @@ class Submitter(Worker):
         e = Expect(self.name("tes"), "tes")
         doc = {"name": e.name, "executors": [{"image": "debian:12", "command": ["/bin/sh", "-c", self.script()]}],
                "resources": {"cpu_cores": 1, "ram_gb": 0.1, "zones": ["cn/50"],
-                             "backend_parameters": {"walltime_s": "120"}, "backend_parameters_strict": True}}
+                             "backend_parameters": {"walltime_s": "3600"}, "backend_parameters_strict": True}}
         _, answer = self.until_answered("POST", f"{TES}/tasks", doc, {"Idempotency-Key": e.name}, ok=(200,))
         self.ledger.acknowledge(e, answer["id"])
         return 1
@@ -199,18 +199,17 @@ class Submitter(Worker):
         n = self.rng.choice([0, 3])
         e = Expect(self.name("sbatch"), "sbatch", n=n or 1, limit=2 if n else 0)
         path = self.node.dir / f"{e.name}.sbatch"
-        path.write_text("#!/bin/sh\n#SBATCH -J " + e.name + "\n#SBATCH -n 1 --mem=64M -t 2\n" +
+        path.write_text("#!/bin/sh\n#SBATCH -J " + e.name + "\n#SBATCH -n 1 --mem=64M -t 60\n" +
                         (f"#SBATCH -a 0-{n - 1}%2\n" if n else "") +
                         f"#SUANLU --within=cn/50 --key={e.name}\n" + self.script())
-        tries = 0
+        begun = time.monotonic()
         while True:
             code, out, words = self.node.cli("submit", str(path))
             if code == 0:
                 break
             if code == 2:
                 raise Wrong(f"{e.name}: {words}")
-            tries += 1
-            self.soak.check_patience(tries)
+            self.soak.check_patience(begun)
             time.sleep(0.1)
         path.unlink()
         self.ledger.acknowledge(e, out.split()[-1])
@@ -379,5 +378,5 @@ class Abuser(Worker):
                                 {"script": "x", "array": "0-99999999"}, {"script": "x", "after": [{"task": "999999999"}]}])
         path = self.rng.choice(["/v1/tasks", f"{TES}/tasks", "/v1/batches", "/v1/datasets"])
         status, doc = self.node.call("POST", path, body)
-        if status not in (400, 401, 413, 429, 503):
+        if status not in (400, 401, 408, 413, 429, 503):
             raise Wrong(f"POST {path} {body}: {status} {doc}")

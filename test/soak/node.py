@@ -14,7 +14,7 @@ CONFIG = """listen: 127.0.0.1:{port}
 state: {dir}/state
 log: warn
 files: {{read: [{dir}/files], write: [{dir}/files]}}
-http: {{connections: 300, head_ms: 2000, body_ms: 3000}}
+http: {{connections: 300, head_ms: 4000, body_ms: 6000}}
 limits: {{stop_grace_ms: 500, finished: 4000}}
 pools:
   - name: a
@@ -65,7 +65,7 @@ class Node:
             self.process = subprocess.Popen([str(self.build / "suanlu"), "serve", "--config",
                                              str(self.dir / "suanlu.yaml")], stdout=log, stderr=log)
 
-    def wait_ready(self, timeout=60):
+    def wait_ready(self, timeout=600):
         begun = time.monotonic()
         while time.monotonic() < begun + timeout:
             if self.process.poll() is not None:
@@ -91,7 +91,7 @@ class Node:
 
     def stop(self):
         self.signal(signal.SIGTERM)
-        code = self.process.wait(30)
+        code = self.process.wait(300)
         assert code == 0, f"asked to stop, the daemon ended with {code}: {self.tail()}"
 
     @property
@@ -100,7 +100,7 @@ class Node:
             self.secret = (self.dir / "state" / "token").read_text().strip()
         return self.secret
 
-    def call(self, method, path, body=None, head=(), timeout=20):
+    def call(self, method, path, body=None, head=(), timeout=60):
         """(status, document); OSError when there is no whole answer."""
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         send = dict(head)
@@ -122,7 +122,7 @@ class Node:
         """(exit code, what it printed, what it complained)"""
         env = dict(os.environ, SUANLU_STATE=str(self.dir / "state"), LC_ALL="C.UTF-8")
         done = subprocess.run([str(self.build / "suanlu"), *argv], env=env, cwd=self.dir,
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=600)
         return done.returncode, done.stdout.strip(), done.stderr.strip()
 
     def shims(self):
