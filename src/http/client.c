@@ -1,9 +1,10 @@
-/* client.c - HTTP out, on a libcurl easy handle */
+/* client.c - HTTP out, on a libcurl easy handle; on this machine over a plain socket */
 
 #include "http/client.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "http/plain.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
@@ -14,11 +15,15 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 5000, CALL_MS = 60000, SILENCE_S = 45, RETRY_FIRST_MS = 250,
-      RETRY_MAX_MS = 3000 };
+enum {
+	CONNECT_MS = 5000, CALL_MS = 60000, SILENCE_S = 45, RETRY_FIRST_MS = 250,
+	RETRY_MAX_MS = 3000,
+	REQUEST_MAX = 64 << 20,         /* the daemon takes 8 MB at most, and says so itself */
+};
 
 struct http_client {
-	CURL *easy;                     /* reused, so that a connection is too */
+	bool plain;                     /* no libcurl: a loopback address without TLS */
+	CURL *easy;                     /* made when first needed, reused with its connection */
 	char *base, *token, *agent;     /* base: "http://host:port" */
 	char *ca_file, *cert_file, *key_file;
 	const char *server;             /* inside base */
@@ -34,6 +39,8 @@ struct transfer {
 	http_event_fn fn;
 	void *arg;
 	int64_t tick_ms, heard_ms;
+	const char *why;                /* it failed: in words … */
+	bool refused;                   /* … because nobody listens there */
 	bool stop;
 };
 
@@ -72,9 +79,7 @@ int http_client_new(const struct http_client_config *c, struct http_client **ret
 		err_hint(err, "write it like 127.0.0.1:7070 or https://node.example:7070");
 		return ERR_E_INPUT;
 	}
-	n->easy = curl_easy_init();
-	if (!n->easy)
-		abort();
+	n->plain = !strncmp(n->base, "http://", 7) && plain_can(n->server);
 	n->token = mem_strdup(c->token);
 	n->agent = mem_strdup(c->agent);
 	n->ca_file = mem_strdup(c->ca_file);
@@ -121,7 +126,7 @@ static void answer_begin(struct http_answer *a)
 	buf_init(&a->body, HTTP_CLIENT_BODY_MAX);
 }
 
-/* ---- what curl calls ---- */
+/* ---- what comes in ---- */
 
 static int64_t number(const char *s)
 {
@@ -131,50 +136,46 @@ static int64_t number(const char *s)
 	return end == s || v < 0 ? -1 : v;
 }
 
-static size_t on_header(char *p, size_t size, size_t n, void *arg)
+static bool take_field(void *arg, const char *name, const char *value)
 {
 	struct http_answer *a = ((struct transfer *)arg)->answer;
-	char line[200], *value;
 
-	snprintf(line, sizeof(line), "%.*s", (int)(n < sizeof(line) ? n : sizeof(line) - 1), p);
-	value = strchr(line, ':');
-	if (!value)
-		return size * n;
-	*value++ = '\0';
-	value += strspn(value, " \t");
-	if (!strcasecmp(line, "content-type"))
+	if (!strcasecmp(name, "content-type"))
 		snprintf(a->type, sizeof(a->type), "%.*s", (int)strcspn(value, "; \r\n"), value);
-	else if (!strcasecmp(line, "x-log-offset"))
+	else if (!strcasecmp(name, "x-log-offset"))
 		a->log_offset = number(value);
-	else if (!strcasecmp(line, "x-log-size"))
+	else if (!strcasecmp(name, "x-log-size"))
 		a->log_size = number(value);
-	return size * n;
+	return false;
+}
+
+static bool take_status(void *arg, unsigned status)
+{
+	((struct transfer *)arg)->answer->status = status;
+	return false;
 }
 
 /* Of a stream, only a 200 is events; any other answer is an error object. */
-static size_t on_body(char *p, size_t size, size_t n, void *arg)
+static bool take_body(void *arg, const char *p, size_t n)
 {
 	struct transfer *t = arg;
-	long status = 0;
 
 	t->heard_ms = clock_mono_ms();
-	if (t->sse)
-		curl_easy_getinfo(t->c->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status != 200)
-		return buf_add(&t->answer->body, p, size * n) == 0 ? size * n : 0;
-	if (http_sse_feed(t->sse, p, size * n, t->fn, t->arg))
+	if (!t->sse || t->answer->status != 200)
+		return buf_add(&t->answer->body, p, n) != 0;
+	if (http_sse_feed(t->sse, p, n, t->fn, t->arg))
 		t->stop = true;
-	return t->stop || t->sse->over ? 0 : size * n;
+	return t->stop || t->sse->over;
 }
 
-/* curl calls this at least once a second: the tick of a stream, and its silence limit. */
-static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+/* At least once a second: the tick of a stream, and its silence limit. */
+static bool take_tick(void *arg)
 {
 	struct transfer *t = arg;
 	int64_t now = clock_mono_ms();
 
 	if (!t->sse)
-		return 0;
+		return false;
 	if (now - t->tick_ms >= 500) {
 		t->tick_ms = now;
 		t->stop = t->stop || t->fn(t->arg, NULL);
@@ -182,7 +183,88 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	return t->stop || now - t->heard_ms > SILENCE_S * 1000;
 }
 
-/* ---- one transfer ---- */
+/* ---- over a plain socket ---- */
+
+static void put_request(struct buf *b, const struct http_client *c, const char *method,
+			const char *path, const char *body, const struct transfer *t)
+{
+	buf_printf(b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nAccept: %s\r\n", method,
+		   path, c->server, t->sse ? "text/event-stream" : "application/json");
+	if (c->agent)
+		buf_printf(b, "User-Agent: %s\r\n", c->agent);
+	if (c->token)
+		buf_printf(b, "Authorization: Bearer %s\r\n", c->token);
+	if (t->sse && t->sse->id[0])
+		buf_printf(b, "Last-Event-ID: %s\r\n", t->sse->id);
+	if (body)
+		buf_str(b, "Content-Type: application/json\r\n");
+	if (body || !strcmp(method, "POST"))
+		buf_printf(b, "Content-Length: %zu\r\n", body ? strlen(body) : 0);
+	buf_str(b, "\r\n");
+	buf_str(b, body ? body : "");
+}
+
+static int transfer_plain(struct http_client *c, const char *method, const char *path,
+			  const char *body, struct transfer *t)
+{
+	static const char *const words[] = {
+		[PLAIN_STOPPED] = "the answer is larger than this program reads",
+		[PLAIN_REFUSED] = "connection refused",
+		[PLAIN_TIMEOUT] = "no answer in time",
+		[PLAIN_BROKEN] = "the connection broke",
+		[PLAIN_BAD] = "the answer is not HTTP",
+	};
+	struct plain_call call = {
+		.server = c->server, .connect_ms = c->connect_ms,
+		.timeout_ms = t->sse ? 0 : c->timeout_ms, .arg = t, .status = take_status,
+		.head = take_field, .body = take_body, .tick = take_tick,
+	};
+	enum plain_result r = PLAIN_BAD;
+	struct buf request;
+
+	buf_init(&request, REQUEST_MAX);
+	put_request(&request, c, method, path, body, t);
+	if (request.full)
+		t->why = "the request is too large";
+	else
+		r = plain_exchange(&call, &request);
+	if (request.data)
+		explicit_bzero(request.data, request.len);
+	buf_done(&request);
+	t->why = r && !t->why ? words[r] : t->why;
+	t->refused = r == PLAIN_REFUSED;
+	return r ? -1 : 0;
+}
+
+/* ---- over libcurl ---- */
+
+static size_t on_header(char *p, size_t size, size_t n, void *arg)
+{
+	char line[200], *value;
+
+	snprintf(line, sizeof(line), "%.*s", (int)(n < sizeof(line) ? n : sizeof(line) - 1), p);
+	value = strchr(line, ':');
+	if (!value)
+		return size * n;
+	*value++ = '\0';
+	take_field(arg, line, value + strspn(value, " \t"));
+	return size * n;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	long status = 0;
+
+	curl_easy_getinfo(t->c->easy, CURLINFO_RESPONSE_CODE, &status);
+	t->answer->status = (unsigned)status;
+	return take_body(t, p, size * n) ? 0 : size * n;
+}
+
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	return take_tick(arg);
+}
 
 static struct curl_slist *headers(const struct http_client *c, const struct transfer *t,
 				  bool body)
@@ -266,24 +348,21 @@ static const char *why(const struct http_client *c, CURLcode code)
 	}
 }
 
-static int unreachable(const struct http_client *c, CURLcode code, struct err *err)
-{
-	err_set(err, HTTP_CLIENT_E_REACH, "could not reach suanlu at %s: %s", c->server,
-		why(c, code));
-	if (code == CURLE_COULDNT_CONNECT)
-		err_hint(err, "is the daemon running? start it with `suanlu serve`, "
-			      "or name another one with --server");
-	return HTTP_CLIENT_E_REACH;
-}
-
-static CURLcode transfer(struct http_client *c, const char *method, const char *path,
+static int transfer_curl(struct http_client *c, const char *method, const char *path,
 			 const char *body, struct transfer *t)
 {
-	struct curl_slist *list = headers(c, t, body != NULL);
+	struct curl_slist *list;
 	char *url = NULL;
 	CURLcode code;
 	long status = 0;
 
+	if (!c->easy)
+		c->easy = curl_easy_init();
+	if (!c->easy) {
+		t->why = "libcurl could not be loaded; install libcurl4";
+		return -1;
+	}
+	list = headers(c, t, body != NULL);
 	if (asprintf(&url, "%s%s", c->base, path) < 0)
 		abort();
 	options(c, t, url);
@@ -299,7 +378,31 @@ static CURLcode transfer(struct http_client *c, const char *method, const char *
 	t->answer->status = (unsigned)status;
 	curl_slist_free_all(list);
 	free(url);
-	return code;
+	if (code == CURLE_OK)
+		return 0;
+	t->why = why(c, code);
+	t->refused = code == CURLE_COULDNT_CONNECT;
+	return -1;
+}
+
+/* ---- one transfer ---- */
+
+static int transfer(struct http_client *c, const char *method, const char *path, const char *body,
+		    struct transfer *t)
+{
+	t->why = NULL;
+	t->answer->status = 0;
+	return c->plain ? transfer_plain(c, method, path, body, t)
+			: transfer_curl(c, method, path, body, t);
+}
+
+static int unreachable(const struct http_client *c, const struct transfer *t, struct err *err)
+{
+	err_set(err, HTTP_CLIENT_E_REACH, "could not reach suanlu at %s: %s", c->server, t->why);
+	if (t->refused)
+		err_hint(err, "is the daemon running? start it with `suanlu serve`, "
+			      "or name another one with --server");
+	return HTTP_CLIENT_E_REACH;
 }
 
 int http_client_call(struct http_client *c, const char *method, const char *path,
@@ -308,14 +411,14 @@ int http_client_call(struct http_client *c, const char *method, const char *path
 	struct transfer t = { .c = c, .answer = ret };
 	char *text = body ? json_dumps(body,
 		JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : NULL;
-	CURLcode code;
+	int r;
 
 	answer_begin(ret);
 	if (body && !text)
 		return err_set(err, -ENOMEM, "could not encode the request");
-	code = transfer(c, method, path, text, &t);
+	r = transfer(c, method, path, text, &t);
 	free(text);
-	return code == CURLE_OK ? 0 : unreachable(c, code, err);
+	return r ? unreachable(c, &t, err) : 0;
 }
 
 /* Ticks go on while we wait for the next try. */
@@ -326,7 +429,7 @@ static bool pause_ms(struct transfer *t, unsigned ms)
 
 		usleep(step * 1000);
 		ms -= step;
-		on_progress(t, 0, 0, 0, 0);
+		take_tick(t);
 	}
 	return t->stop;
 }
@@ -338,14 +441,13 @@ int http_client_stream(struct http_client *c, const char *path, unsigned patienc
 	struct transfer t = { .c = c, .answer = ret, .sse = &sse, .fn = fn, .arg = arg };
 	int64_t good_ms = clock_mono_ms(), begun_ms;
 	unsigned wait = RETRY_FIRST_MS;
-	CURLcode code;
 	int r = 0;
 
 	http_sse_init(&sse);
 	answer_begin(ret);
 	for (;;) {
 		t.heard_ms = begun_ms = clock_mono_ms();
-		code = transfer(c, "GET", path, NULL, &t);
+		transfer(c, "GET", path, NULL, &t);
 		if (t.stop)
 			break;
 		if (sse.over) {
@@ -361,7 +463,7 @@ int http_client_stream(struct http_client *c, const char *path, unsigned patienc
 			r = HTTP_CLIENT_E_STATUS;
 			break;
 		} else if (clock_mono_ms() - good_ms >= (int64_t)patience_s * 1000) {
-			r = ret->status ? HTTP_CLIENT_E_STATUS : unreachable(c, code, err);
+			r = ret->status ? HTTP_CLIENT_E_STATUS : unreachable(c, &t, err);
 			break;
 		}
 		http_sse_reset(&sse);
