@@ -32,6 +32,7 @@ enum {
 	COPY_MAX = 64 << 10,            /* the size of a pipe */
 	REST_MS = 10000,                /* for killed processes to vanish; then they hang in the kernel */
 	EXIT_TEXT_MAX = 1024,
+	SHORT_MS = 1000,                /* a run that is cheaper to repeat than its end is to sync */
 	DRAIN_MAX = 1024,               /* reads in a row: who cannot be killed must not keep us */
 };
 
@@ -46,6 +47,7 @@ struct shim {
 	int dir, sig, lock;             /* the lock is held for life */
 	struct limits lim;
 	struct stream streams[2];
+	pid_t parent;                   /* the daemon, while it lives */
 	pid_t job;
 	bool over;                      /* the job's first process has ended, with … */
 	int status;
@@ -82,24 +84,37 @@ static bool have_file(const struct shim *s, const char *name)
 	return faccessat(s->dir, name, F_OK, 0) == 0;
 }
 
-/* A new file, on disk together with its name before we return; by way of `tmp` where
- * nobody may see half of it, NULL where its being there is what counts. */
-static int put_durable(const struct shim *s, const char *tmp, const char *name, const char *text)
+static int put_file(const struct shim *s, const char *name, const char *text, bool sync)
 {
-	int fd = openat(s->dir, tmp ? tmp : name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = openat(s->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	size_t n = strlen(text);
 	int r = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, n) != (ssize_t)n || fsync(fd) < 0)
+	if (write(fd, text, n) != (ssize_t)n || (sync && fsync(fd) < 0))
 		r = errno ? -errno : -ENOSPC;
 	close(fd);
-	if (r == 0 && tmp && renameat(s->dir, tmp, s->dir, name) < 0)
-		r = -errno;
-	if (r == 0 && fsync(s->dir) < 0)
-		r = -errno;
 	return r;
+}
+
+static int sync_names(const struct shim *s)
+{
+	return fsync(s->dir) < 0 ? -errno : 0;
+}
+
+/* Nobody sees half of it.  A daemon that stands beside us writes the end into its journal within
+ * milliseconds, for many runs at once, so ours is synced only where that cannot be relied upon:
+ * when it is gone, or when the run was long enough to be a loss.  Otherwise a power cut in between
+ * leaves no file, or a damaged one, and the run is lost and runs again. */
+static int put_exit(const struct shim *s, const char *text, int64_t run_ms)
+{
+	bool sync = run_ms >= SHORT_MS || s->parent <= 1 || getppid() != s->parent;
+	int r = put_file(s, "exit.tmp", text, sync);
+
+	if (r == 0 && renameat(s->dir, "exit.tmp", s->dir, "exit.json") < 0)
+		r = -errno;
+	return r == 0 && sync ? sync_names(s) : r;
 }
 
 /* A small file of the run as a string, without the end of its last line; "" if there is none. */
@@ -173,7 +188,7 @@ static int write_exit(const struct shim *s)
 		 end_name(s, &u), code, phase(s), s->begin_wall_ms, now_ms(CLOCK_REALTIME),
 		 s->end_ms - s->begin_ms, u.cpu_ms, u.memory_peak, o->kept + e->kept,
 		 o->dropped + e->dropped);
-	return put_durable(s, "exit.tmp", "exit.json", text);
+	return put_exit(s, text, s->end_ms - s->begin_ms);
 }
 
 /* The job never ran.  `why` is ours: no character in it needs escaping. */
@@ -185,7 +200,7 @@ static int write_not_started(const struct shim *s, const char *end, const char *
 	snprintf(text, sizeof(text),
 		 "{\"end\":\"%s\",\"exit_code\":0,\"phase\":\"none\",\"ended_ms\":%" PRId64
 		 ",\"text\":\"%s\"}\n", end, now_ms(CLOCK_REALTIME), why);
-	return put_durable(s, "exit.tmp", "exit.json", text) < 0 ? 2 : 0;
+	return put_exit(s, text, 0) < 0 ? 2 : 0;
 }
 
 static int not_started(const struct shim *s, const char *what, int error)
@@ -502,15 +517,17 @@ static int make_group(const struct shim *s)
 	return s->lim.cgroup.version ? cgroup_make(&s->lim.cgroup, s->lim.group, &l) : 0;
 }
 
-/* From here on the run counts as started, whatever happens: this file is what keeps it
- * from ever being started twice. */
+/* From here on the run counts as started, whatever happens: that this file is there keeps it from
+ * ever being started twice, so its name is synced; of its text nothing depends. */
 static int write_started(struct shim *s)
 {
 	char text[64];
+	int r;
 
 	s->begin_wall_ms = now_ms(CLOCK_REALTIME);
 	snprintf(text, sizeof(text), "%d %" PRId64 "\n", (int)getpid(), s->begin_wall_ms);
-	return put_durable(s, NULL, "started", text);
+	r = put_file(s, "started", text, false);
+	return r < 0 ? r : sync_names(s);
 }
 
 static int begin_job(struct shim *s)
@@ -577,6 +594,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	s.path = argv[1];
+	s.parent = getppid();
 	r = begin(&s);
 	if (r >= 0)
 		return r;

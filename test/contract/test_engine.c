@@ -478,6 +478,38 @@ static void a_directory_that_was_never_started_can_be_started(void **state)
 	assert_int_equal(bed_end(b, "n-1-1")->ev.end, RUN_END_EXIT);
 }
 
+/* A power cut may leave the file of an end that was not synced yet without its text, and the text
+ * of `started` with it. */
+static void an_end_that_a_power_cut_emptied_is_lost_and_not_believed(void **state)
+{
+	struct bed *b = bed_of(state);
+	char path[256];
+	const struct bed_event *e;
+
+	bed_run(b, "n-1-1", "true");
+	bed_end(b, "n-1-1");
+	assert_int_equal(truncate(bed_path(b, "runs/n-1-1/exit.json", path), 0), 0);
+	assert_int_equal(truncate(bed_path(b, "runs/n-1-1/started", path), 0), 0);
+	reopen(b, "");
+	assert_int_equal(b->ops->adopt(b->engine, "n-1-1", NULL), 0);
+	e = bed_end(b, "n-1-1");
+	assert_int_equal(e->ev.kind, ENGINE_EV_LOST);
+	assert_non_null(strstr(e->text, "damaged"));
+}
+
+static void a_run_whose_end_a_power_cut_took_is_lost_and_not_started_again(void **state)
+{
+	struct bed *b = bed_of(state);
+	char path[256];
+
+	bed_run(b, "n-1-1", "true");
+	bed_end(b, "n-1-1");
+	assert_int_equal(unlink(bed_path(b, "runs/n-1-1/exit.json", path)), 0);
+	reopen(b, "");
+	assert_int_equal(b->ops->adopt(b->engine, "n-1-1", NULL), 0);
+	assert_int_equal(bed_end(b, "n-1-1")->ev.kind, ENGINE_EV_LOST);
+}
+
 static pid_t holder(struct bed *b, const char *id)
 {
 	int fd = open(b->dir, O_RDONLY | O_DIRECTORY);
@@ -1007,6 +1039,8 @@ int main(void)
 		LOCAL(a_result_from_before_the_restart_is_not_lost),
 		LOCAL(a_start_after_a_restart_is_still_one_run),
 		LOCAL(a_directory_that_was_never_started_can_be_started),
+		LOCAL(an_end_that_a_power_cut_emptied_is_lost_and_not_believed),
+		LOCAL(a_run_whose_end_a_power_cut_took_is_lost_and_not_started_again),
 		LOCAL(a_killed_shim_means_lost_and_nothing_lives_on),
 		LOCAL(the_same_for_an_adopted_run),
 		LOCAL(the_same_without_control_groups),
