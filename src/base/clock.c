@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 static int64_t read_ms(clockid_t id)
@@ -22,6 +23,16 @@ int64_t clock_now_ms(void)
 int64_t clock_mono_ms(void)
 {
 	return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t clock_calm_ms(struct clock_calm *c, int64_t now_ms, int64_t mono_ms)
+{
+	int64_t off = now_ms - mono_ms;
+
+	if (!c->begun || llabs(off - c->off_ms) > CLOCK_JUMP_MS)
+		*c = (struct clock_calm){ .off_ms = off, .since_ms = mono_ms, .begun = true };
+	c->off_ms = off;                /* slewing adds up and is no jump */
+	return mono_ms - c->since_ms;
 }
 
 char *clock_format(int64_t ms, char text[CLOCK_TEXT_MAX])

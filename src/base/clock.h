@@ -6,12 +6,25 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 int64_t clock_now_ms(void);
 int64_t clock_mono_ms(void);            /* never goes back; for durations */
 
-enum { CLOCK_TEXT_MAX = 32 };
+/* Has the wall clock gone as evenly as the monotonic one, for how long?  Zeroed at first.  What
+ * cannot be undone, such as forgetting old things, waits until a clock that was set has had its time
+ * to be set right.  Call it once a second or so. */
+struct clock_calm {
+	int64_t off_ms, since_ms;       /* wall less monotonic, and since when (monotonic) */
+	bool begun;
+};
+int64_t clock_calm_ms(struct clock_calm *c, int64_t now_ms, int64_t mono_ms);
+
+enum {
+	CLOCK_TEXT_MAX = 32,
+	CLOCK_JUMP_MS = 60 * 1000,      /* a clock that is slewed moves less within a look */
+};
 
 /* "2026-11-23T09:15:02.120Z"; returns `text`. */
 char *clock_format(int64_t ms, char text[CLOCK_TEXT_MAX]);

@@ -16,6 +16,7 @@
 enum {
 	TICK_MS = 1000,                 /* deadlines, back-off and freshness are told in seconds */
 	PRUNE_EVERY_MS = 10 * 60 * 1000,
+	PRUNE_CALM_MS = 60 * 60 * 1000, /* so long the clock has to be undisturbed before */
 	PRUNE_MAX = 10000,
 	GAVE_BACK_MS = 10 * 1000,
 	FRESH_S = 30,                   /* three times the longest pause between two listings */
@@ -78,11 +79,15 @@ static int open_engine(struct flow *f, struct pool *p, struct err *err)
 	return 0;
 }
 
+/* What is pruned does not come back.  A clock that jumps a year ahead, or is wrong until the network
+ * sets it after a start, must not cost a year of history. */
 static void prune(struct flow *f, int64_t now)
 {
-	if (llabs(now - f->pruned_ms) < PRUNE_EVERY_MS)
+	int64_t mono = clock_mono_ms();
+
+	if (clock_calm_ms(&f->calm, now, mono) < PRUNE_CALM_MS || mono < f->prune_next_ms)
 		return;
-	f->pruned_ms = now;
+	f->prune_next_ms = mono + PRUNE_EVERY_MS;
 	f->c.store->ops->prune(f->c.store, now - (int64_t)f->c.limits.history_days * 86400 * 1000,
 			       PRUNE_MAX);
 }

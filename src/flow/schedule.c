@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -156,7 +157,7 @@ static void tell_wait(struct flow *f, struct bucket *b, const struct decision *d
 	b->reason = reason;
 	b->best = d->best;
 	if (b->told_reason && ((b->told_reason == reason && b->told_best == d->best) ||
-			       s->now_ms - b->told_ms < TELL_EVERY_MS))
+			       llabs(s->now_ms - b->told_ms) < TELL_EVERY_MS))
 		return;
 	b->told_reason = reason;
 	b->told_best = d->best;

@@ -15,6 +15,7 @@
 
 #include "base/digest.h"
 #include "domain/label.h"
+#include "base/clock.h"
 #include "loop/timer.h"
 
 #include <uthash.h>
@@ -160,7 +161,8 @@ struct flow {
 	uint64_t appended, durable;
 	struct buf body;                /* scratch of the encoder */
 	struct flow_counts counts;
-	int64_t pruned_ms;
+	struct clock_calm calm;
+	int64_t prune_next_ms;          /* by the monotonic clock */
 	struct books *books;            /* money: books.h */
 };
 

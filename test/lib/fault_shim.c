@@ -1,7 +1,8 @@
 /* fault_shim.c - preloaded into a daemon under test: a clock that jumps, a disk that fails
  *
- * SUANLU_FAULTS names a file of two 64-bit numbers, which the test changes while the daemon
- * runs: how many milliseconds the wall clock is off, and whether writing gives EIO.
+ * SUANLU_FAULTS names a file of three 64-bit numbers, which the test changes while the daemon
+ * runs: how many milliseconds the wall clock is off, whether writing gives EIO, and how many
+ * milliseconds the monotonic clock is ahead.
  */
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 static const volatile struct faults {
-	int64_t clock_off_ms, disk_fails;
+	int64_t clock_off_ms, disk_fails, mono_off_ms;
 } none, *faults = &none;
 
 __attribute__((constructor)) static void find(void)
@@ -30,22 +31,28 @@ __attribute__((constructor)) static void find(void)
 		close(fd);
 }
 
+static void shift(struct timespec *ts, int64_t off_ms)
+{
+	int64_t ms = off_ms + ts->tv_nsec / 1000000;
+	int64_t s = ms / 1000;
+
+	ms %= 1000;
+	if (ms < 0) {
+		ms += 1000;
+		s--;
+	}
+	ts->tv_sec += s;
+	ts->tv_nsec = ms * 1000000 + ts->tv_nsec % 1000000;
+}
+
 int clock_gettime(clockid_t id, struct timespec *ts)
 {
 	int r = (int)syscall(SYS_clock_gettime, id, ts);
 
-	if (!r && id == CLOCK_REALTIME) {
-		int64_t ms = faults->clock_off_ms + ts->tv_nsec / 1000000;
-		int64_t s = ms / 1000;
-
-		ms %= 1000;
-		if (ms < 0) {
-			ms += 1000;
-			s--;
-		}
-		ts->tv_sec += s;
-		ts->tv_nsec = ms * 1000000 + ts->tv_nsec % 1000000;
-	}
+	if (!r && id == CLOCK_REALTIME)
+		shift(ts, faults->clock_off_ms);
+	if (!r && (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE))
+		shift(ts, faults->mono_off_ms);
 	return r;
 }
 

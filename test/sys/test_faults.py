@@ -188,17 +188,17 @@ class Faults:
         subprocess.run([cc, "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", str(library),
                         str(ROOT / "test" / "lib" / "fault_shim.c")], check=True)
         path = directory / "faults"
-        path.write_bytes(struct.pack("=qq", 0, 0))
+        path.write_bytes(struct.pack("=qqq", 0, 0, 0))
         with open(path, "r+b") as f:
-            self.shared = mmap.mmap(f.fileno(), 16)
+            self.shared = mmap.mmap(f.fileno(), 24)
         # The sanitizer wants to be the first library, and its clock then asks ours.
         program = pathlib.Path(os.environ.get("SUANLU_BUILD", ROOT / "build")) / "suanlu"
         ldd = subprocess.run(["ldd", str(program)], capture_output=True, text=True).stdout
         first = [line.split()[2] for line in ldd.splitlines() if "libasan" in line]
         self.env = {"LD_PRELOAD": " ".join(first + [str(library)]), "SUANLU_FAULTS": str(path)}
 
-    def set(self, clock_off_ms=0, disk_fails=False):
-        self.shared[:] = struct.pack("=qq", clock_off_ms, disk_fails)
+    def set(self, clock_off_ms=0, disk_fails=False, mono_off_ms=0):
+        self.shared[:] = struct.pack("=qqq", clock_off_ms, disk_fails, mono_off_ms)
 
 
 DAY_MS = 86_400_000
@@ -283,6 +283,59 @@ def test_a_clock_set_back_does_not_keep_a_task_from_its_next_try(tmp_path):
               d.api.get(f"/v1/tasks/{id}").json()["state"] == "waiting")
         faults.set()
         assert d.api.wait(id, timeout=12)["attempt"] == 2
+
+
+def still_there(d, ids):
+    return [d.api.get(f"/v1/tasks/{id}").status_code == 200 for id in ids]
+
+
+def test_a_clock_that_jumps_ahead_does_not_prune_the_history(tmp_path):
+    faults = Faults(tmp_path)
+    # Of what is over only the newest submission would be read at a start: the rest is asked of the journal.
+    config = {"pools": [fake()], "limits": {"history_days": 1, "finished": 1000}}
+    with Daemon(config, env=faults.env) as d:
+        ids = [d.api.submit(command=["true"])["id"] for _ in range(8)]
+        for id in ids:
+            d.api.wait(id)
+        for off in (40 * DAY_MS, 0, 400 * DAY_MS):
+            faults.set(clock_off_ms=off)
+            time.sleep(2.2)             # two ticks: it would have happened
+            d.kill()
+            d.start()
+            time.sleep(1.2)
+        assert all(still_there(d, ids)), "the history went with the clock"
+        # Only after an hour of an even clock is that time believed.
+        hour = 3_700_000
+        faults.set(clock_off_ms=400 * DAY_MS + hour, mono_off_ms=hour)
+        until(lambda: journal_subjects(d.state) == 1)
+        d.kill()
+        d.start()
+        assert still_there(d, ids) == [False] * 7 + [True]
+
+
+def journal_subjects(state):
+    with contextlib.closing(sqlite3.connect(f"file:{state}/suanlu.db?mode=ro", uri=True)) as db:
+        return db.execute("SELECT count(*) FROM subject").fetchone()[0]
+
+
+def test_a_deadline_follows_the_clock_and_a_walltime_does_not(tmp_path):
+    faults = Faults(tmp_path)
+    with Daemon({"pools": [fake(cpus=1), dict(POOL, name="real", region="cn/51")]}, env=faults.env) as d:
+        d.api.submit(command=["sleep", "600"], cpus=1, stay_within="cn/50")
+        soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3000))
+        late = d.api.submit(command=["true"], cpus=1, stay_within="cn/50", deadline=soon, walltime_s=10)["id"]
+        runs = d.api.submit(command=["sleep", "60"], cpus=1, stay_within="cn/51", walltime_s=3)["id"]
+        d.api.wait(runs, states=("running",))
+        faults.set(clock_off_ms=-DAY_MS)
+        time.sleep(1.2)
+        assert d.api.get(f"/v1/tasks/{late}").json()["state"] == "waiting"
+        assert d.api.get(f"/v1/tasks/{runs}").json()["state"] == "running"
+        faults.set(clock_off_ms=DAY_MS)
+        ended = d.api.wait(late, timeout=8)
+        assert ended["state"] == "failed" and ended["reason"]["code"] == "deadline", ended
+        assert d.api.get(f"/v1/tasks/{runs}").json()["state"] == "running"
+        over = d.api.wait(runs, timeout=20)
+        assert over["end"] == "walltime" and 2500 < over["usage"]["run_ms"] < 15000, over
 
 
 # ---- hostile and unlucky clients ----

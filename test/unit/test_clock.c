@@ -74,6 +74,32 @@ static void the_clocks_run(void **state)
 	assert_true(clock_mono_ms() >= mono);
 }
 
+static void a_clock_that_goes_evenly_grows_calm(void **state)
+{
+	struct clock_calm c = { 0 };
+
+	assert_int_equal(clock_calm_ms(&c, 1000000, 5000), 0);
+	for (int64_t i = 1; i <= 7200; i++)     /* slewed by a thousandth, two hours long */
+		assert_int_equal(clock_calm_ms(&c, 1000000 + 1001 * i, 5000 + 1000 * i), 1000 * i);
+}
+
+static void a_clock_that_jumps_is_calm_no_longer(void **state)
+{
+	static const int64_t jumps[] = { 86400000LL * 365, -86400000LL * 365, CLOCK_JUMP_MS + 1 };
+
+	for (unsigned i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+		struct clock_calm c = { 0 };
+		int64_t now = 1700000000000, mono = 1000;
+
+		clock_calm_ms(&c, now, mono);
+		assert_int_equal(clock_calm_ms(&c, now + 9000, mono + 9000), 9000);
+		assert_int_equal(clock_calm_ms(&c, now + jumps[i] + 9000, mono + 9000), 0);
+		assert_int_equal(clock_calm_ms(&c, now + jumps[i] + 9500, mono + 9500), 500);
+		/* Set right again: that is a jump, too. */
+		assert_int_equal(clock_calm_ms(&c, now + 10000, mono + 10000), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -82,6 +108,8 @@ int main(void)
 		cmocka_unit_test(a_leap_second_ends_a_day),
 		cmocka_unit_test(other_text_is_not_a_time),
 		cmocka_unit_test(the_clocks_run),
+		cmocka_unit_test(a_clock_that_goes_evenly_grows_calm),
+		cmocka_unit_test(a_clock_that_jumps_is_calm_no_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
