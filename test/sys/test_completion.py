@@ -2,9 +2,14 @@
 
 import os
 import pathlib
+import pty
+import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -73,6 +78,85 @@ def test_every_verb_of_help_is_in_it(shell):
 def test_bash_offers_what_fits(words, offered, missing):
     got = complete(*words)
     assert offered in got and missing not in got, got
+
+
+def fish(line):
+    """What fish offers for a command line."""
+    script = suanlu("completion", "fish").stdout + '\ncomplete -C "$argv[1]"\n'
+    out = subprocess.run(["fish", "--no-config", "-c", script, line], capture_output=True, text=True,
+                         timeout=60, env=dict(os.environ, LC_ALL="C.UTF-8"))
+    assert out.returncode == 0 and not out.stderr, out.stderr
+    return [offer.split("\t")[0] for offer in out.stdout.splitlines()]
+
+
+def zsh(line, tmp_path):
+    """What zsh shows, at a terminal, when Tab is pressed twice behind this."""
+    script = tmp_path / "_suanlu"
+    script.write_text(suanlu("completion", "zsh").stdout)
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="dumb", LC_ALL="C.UTF-8", COLUMNS="200", PS1="> ", HOME=str(tmp_path))
+        os.chdir(tmp_path)
+        os.execvp("zsh", ["zsh", "-f", "-i"])
+    seen = b""
+    try:
+        os.write(fd, f"autoload -U compinit; compinit -u -D; LISTMAX=9999; setopt no_beep; "
+                     f"source {script}; print rea''dy\n".encode())
+        seen = read_until(fd, b"ready")
+        os.write(fd, line.encode() + b"\t\t")
+        seen = read_until(fd, None)
+    finally:
+        os.close(fd)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return re.findall(r"[\w.-]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|.\x08", "", seen.decode(errors="replace")))
+
+
+def read_until(fd, what, silent_s=2.0, most_s=60.0):
+    """Until `what` came, or, without one, until nothing has come for a while."""
+    got, end = b"", time.monotonic() + most_s
+    while time.monotonic() < end:
+        ready, _, _ = select.select([fd], [], [], silent_s)
+        if ready:
+            got += os.read(fd, 65536)
+        if what and what in got:
+            return got
+        if not ready and not what and got:
+            return got
+    raise AssertionError(f"the shell does not answer: {got!r}")
+
+
+OFFERS = [
+    ("suanlu su", "submit", "ls"),
+    ("suanlu pools ", "drain", "revoke"),
+    ("suanlu pools --r", "--reason", "--role"),
+    ("suanlu submit --pre", "--prefer", "--env"),
+    ("suanlu submit --prefer g", "greenest", "cheapest"),
+    ("suanlu submit --level imp", "important", "core"),
+    ("suanlu ls --state ru", "running", "done"),
+    ("suanlu --lang ", "zh", "submit"),
+    ("suanlu completion ", "fish", "submit"),
+]
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+@pytest.mark.parametrize("line, offered, missing", OFFERS)
+def test_fish_offers_what_fits(line, offered, missing):
+    got = fish(line)
+    assert offered in got and missing not in got, got
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+@pytest.mark.parametrize("line, offered, missing", OFFERS)
+def test_zsh_offers_what_fits(line, offered, missing, tmp_path):
+    got = zsh(line, tmp_path)
+    assert offered in got and missing not in got, got
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+def test_fish_offers_files_where_a_file_is_wanted(tmp_path):
+    (tmp_path / "job.yaml").write_text("")
+    assert f"{tmp_path}/job.yaml" in fish(f"suanlu submit --file {tmp_path}/jo")
 
 
 @pytest.mark.parametrize("args", [(), ("tcsh",), ("bash", "zsh"), ("--what",)])
