@@ -36,6 +36,11 @@ enum {
 
 struct json_lines;                      /* value -> line, for YAML */
 
+/* Keep the blocks of freed values for the next ones, a few megabytes at most in each thread.  Once,
+ * before any value is made; trim: the calling thread gives its blocks back, before it ends. */
+void json_mem_init(void);
+void json_mem_trim(void);
+
 /* Parse `n` bytes.  *ret is a new reference (json_decref). */
 int json_parse(const char *text, size_t n, json_t **ret, struct err *err);
 

@@ -12,6 +12,7 @@
 #include "flow/state.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -115,6 +116,7 @@ static void read_all(void *arg)
 	b->last = true;
 	b->r = r;
 	hand_over(p);
+	json_mem_trim();
 }
 
 /* ---- the owner of the nouns ---- */
