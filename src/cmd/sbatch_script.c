@@ -248,11 +248,15 @@ static void directory(struct sbatch_job *j, struct buf *b)
 static bool has_line(const char *text, size_t len, const char *line)
 {
 	size_t n = strlen(line);
-	const char *end = text + len;
+	const char *end = text + len, *next;
 
-	for (const char *p = text; p && p < end; p = memchr(p, '\n', (size_t)(end - p)), p += !!p)
+	for (const char *p = text; p < end; p = next + 1) {
 		if ((size_t)(end - p) >= n && !memcmp(p, line, n) && (p + n == end || p[n] == '\n'))
 			return true;
+		next = memchr(p, '\n', (size_t)(end - p));
+		if (!next)
+			return false;
+	}
 	return false;
 }
 

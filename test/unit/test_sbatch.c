@@ -485,6 +485,20 @@ static void the_file_is_carried_whole_and_run_by_its_interpreter(void **state)
 	sbatch_done(&out);
 }
 
+/* Found by the fuzzer: behind a last line without its end there is no next one to look at. */
+static void a_last_line_without_its_end_is_looked_at_and_is_the_last(void **state)
+{
+	static const char text[] = "#!/bin/sh\n#SBATCH -J x\nEND_OF_BATCH_FILE_0";
+	struct bed bed = { 0 };
+	struct sbatch_out out;
+	struct err err;
+
+	assert_int_equal(read_text(text, &bed, &out, &err), 0);
+	assert_non_null(strstr(json_string_value(json_object_get(out.doc, "script")),
+			       "\nEND_OF_BATCH_FILE_0\nEND_OF_BATCH_FILE_1\n"));
+	sbatch_done(&out);
+}
+
 static void a_name_cannot_break_out_of_the_script(void **state)
 {
 	script_holds("-J \"';touch x;'\"", "export SLURM_JOB_NAME=''\\'';touch x;'\\'''");
@@ -562,6 +576,7 @@ int main(void)
 		cmocka_unit_test(suanlu_lines_say_what_sbatch_lacks),
 		cmocka_unit_test(patterns_become_words_of_the_shell),
 		cmocka_unit_test(the_file_is_carried_whole_and_run_by_its_interpreter),
+		cmocka_unit_test(a_last_line_without_its_end_is_looked_at_and_is_the_last),
 		cmocka_unit_test(a_name_cannot_break_out_of_the_script),
 		cmocka_unit_test(a_job_with_files_begins_in_its_work_directory),
 		cmocka_unit_test(a_file_that_grows_too_large_is_refused),
