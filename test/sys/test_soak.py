@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parents[1] / "soak"
 SECONDS = float(os.environ.get("SUANLU_SOAK_S", "25"))
 
 sys.path.insert(0, str(HERE))
-from check import Check, read_marks  # noqa: E402
+from soak_check import Check, read_marks  # noqa: E402
 
 Soak = runpy.run_path(str(HERE / "soak"), run_name="soak")["Soak"]
 

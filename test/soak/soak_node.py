@@ -1,4 +1,4 @@
-"""node.py - the daemon under soak: start, stop, ask, and hurt it"""
+"""soak_node.py - the daemon under soak: start, stop, ask, and hurt it"""
 import http.client
 import json
 import os

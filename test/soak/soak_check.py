@@ -1,4 +1,4 @@
-"""check.py - what was acknowledged, what ran, and what the node says, held against each other
+"""soak_check.py - what was acknowledged, what ran, and what the node says, held against each other
 
 Three witnesses: the Ledger (answers that clients got), the marks (one line when a script begins and one
 when it ends, written by the runs themselves), and the journal (tasks and events, through the API).
@@ -9,7 +9,7 @@ import datetime
 import sqlite3
 import time
 
-from load import events
+from soak_load import events
 
 OVER = ("done", "failed", "cancelled", "refused")
 

@@ -1,4 +1,4 @@
-"""load.py - what people and programs do to a node, and what they were told
+"""soak_load.py - what people and programs do to a node, and what they were told
 
 Every submission has an idempotency key and is asked for until it is answered; what was answered is
 noted in the Ledger.  Whatever then differs from the Ledger is a finding.
