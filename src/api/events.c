@@ -83,8 +83,8 @@ static enum task_state state_after(const struct api *a, const struct record *r)
 	case RECORD_START:
 		return task_next(TASK_SENDING, events[r->kind]);
 	case RECORD_CANCEL:
-		/* At once when it had no run; else only the wish was noted. */
-		return t && t->state == TASK_CANCELLED && t->ended_ms == r->at_ms ?
+		/* Rows of an older program do not say; of those the task does, while it is known. */
+		return r->at_once || (t && t->state == TASK_CANCELLED && t->ended_ms == r->at_ms) ?
 		       TASK_CANCELLED : TASK_NONE;
 	default:
 		return TASK_NONE;

@@ -187,6 +187,8 @@ int record_encode(const struct record *r, struct buf *out)
 		put_end(out, r);
 	if (r->kind == RECORD_LOST)
 		put_int(out, "retry_ms", r->retry_ms);
+	if (r->kind == RECORD_CANCEL && r->at_once)
+		buf_str(out, ",\"at_once\":true");
 	if (r->money) {
 		buf_str(out, ",\"money\":");
 		money_put(out, r->money);
@@ -287,6 +289,8 @@ static int decode_body(const json_t *doc, struct record *r, struct err *err)
 		decode_end(&d, r);
 	if (r->kind == RECORD_LOST)
 		dec_i64(&d, "retry_ms", DEC_OPT, 0, INT64_MAX, &r->retry_ms);
+	if (r->kind == RECORD_CANCEL)
+		dec_bool(&d, "at_once", DEC_OPT, &r->at_once);
 	if ((r->kind == RECORD_CHOOSE || r->kind == RECORD_END) && dec_has(&d, "money"))
 		r->money = decode_money(&d);
 	dec_str(&d, "reason", DEC_OPT, 0, SIZE_MAX, &r->reason);

@@ -92,6 +92,8 @@ struct record {
 	int64_t cost_micro, energy_j, carbon_mg;         /* of this run */
 	int64_t retry_ms;       /* LOST too */
 
+	bool at_once;           /* CANCEL: it had no run and is over; else only the wish is noted */
+
 	struct arena arena;     /* after decode */
 };
 

@@ -93,7 +93,7 @@ static void give_up(struct flow *f, const struct task *t)
 static void cancelled(struct flow *f, const struct task *t)
 {
 	struct record r = { .kind = RECORD_CANCEL, .sub = t->sub, .task = t->no,
-			    .reason = "cancelled" };
+			    .reason = "cancelled", .at_once = true };
 
 	flow_commit(f, &r);
 	ready_after_end(f, t);

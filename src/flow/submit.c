@@ -295,7 +295,8 @@ int flow_dry_run(struct flow *f, const json_t *doc, const struct token *who, str
 static void cancel_one(struct flow *f, struct task *t, const struct token *who)
 {
 	struct record r = { .kind = RECORD_CANCEL, .sub = t->sub, .task = t->no,
-			    .reason = "cancelled", .text = token_by(who) };
+			    .reason = "cancelled", .text = token_by(who),
+			    .at_once = !task_state_on_pool(t->state) };
 
 	if (task_state_final(t->state))
 		return;

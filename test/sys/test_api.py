@@ -374,6 +374,10 @@ def test_a_task_is_still_known_when_memory_has_forgotten_it():
         array = d.api.submit(script="true", array="3,5,8")["id"]
         for index in (3, 5, 8):
             d.api.wait(f"{array}_{index}")
+        gone = d.api.submit(script="true", after=[{"task": d.api.submit(script="sleep 60")["id"]}])["id"]
+        d.api.post(f"/v1/tasks/{gone}/cancel")
+        told = [e.data for e in d.api.events(f"/v1/tasks/{gone}/events")]
+        assert (told[-1]["event"], told[-1]["state"]) == ("cancel", "cancelled")
         # A thousand newer ones crowd them out; these no pool can take, so they are over at once.
         d.api.submit(script="true", data_level="core", array="0-1000")
         end = time.monotonic() + 10
@@ -391,6 +395,8 @@ def test_a_task_is_still_known_when_memory_has_forgotten_it():
         assert list(d.api.events(f"/v1/tasks/{id}/logs?follow=1"))[-1].name == "end"
         tasks = [e.data["task"] for e in d.api.events(f"/v1/tasks/{array}/events")]
         assert f"{array}_5" in tasks
+        # What was told of a task is told again, word for word.
+        assert [e.data for e in d.api.events(f"/v1/tasks/{gone}/events")] == told
         # Whose it was, and what its elements are called, is in the journal only.
         whole = [(e.name, e.data["task"]) for e in _until_idle(d.api, "/v1/events?after=0")]
         assert ("end", f"{array}_8") in whole and ("end", id) in whole

@@ -142,6 +142,19 @@ static void every_kind_comes_back(void **state)
 	}
 }
 
+static void a_cancel_says_whether_it_was_the_end(void **state)
+{
+	struct record r = { .kind = RECORD_CANCEL, .at_ms = 1, .sub = 2, .task = 3 }, back;
+
+	round_trip(&r, &back);
+	assert_false(back.at_once);
+	record_done(&back);
+	r.at_once = true;
+	round_trip(&r, &back);
+	assert_true(back.at_once);
+	record_done(&back);
+}
+
 static void every_kind_has_its_own_name(void **state)
 {
 	unsigned named = 0;
@@ -480,6 +493,7 @@ int main(void)
 		cmocka_unit_test(a_choice_comes_back_with_its_place_and_reasons),
 		cmocka_unit_test(an_end_comes_back_with_its_figures),
 		cmocka_unit_test(every_kind_comes_back),
+		cmocka_unit_test(a_cancel_says_whether_it_was_the_end),
 		cmocka_unit_test(every_kind_has_its_own_name),
 		cmocka_unit_test(every_kind_says_whether_it_is_audited),
 		cmocka_unit_test(a_damaged_body_is_our_failure_not_the_clients),
