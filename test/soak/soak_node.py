@@ -1,4 +1,5 @@
 """soak_node.py - the daemon under soak: start, stop, ask, and hurt it"""
+import contextlib
 import http.client
 import json
 import os
@@ -126,8 +127,8 @@ class Node:
         return done.returncode, done.stdout.strip(), done.stderr.strip()
 
     def shims(self):
-        """The processes that stand over our runs."""
-        mine = []
+        """The processes that stand over our runs; not a job of theirs that has not been exec'ed yet."""
+        mine = {}
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
@@ -136,8 +137,9 @@ class Node:
                 except OSError:
                     continue
                 if words[0].endswith(b"suanlu-shim") and str(self.dir).encode() in b" ".join(words):
-                    mine.append(int(entry))
-        return mine
+                    with contextlib.suppress(OSError), open(f"/proc/{entry}/stat") as f:
+                        mine[int(entry)] = int(f.read().rsplit(") ", 1)[1].split()[1])
+        return [pid for pid, parent in mine.items() if parent not in mine]
 
     def rss_mb(self):
         with open(f"/proc/{self.process.pid}/status") as f:
