@@ -6,6 +6,8 @@
 
 #include "api/call.h"
 
+#include "api/guard.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -217,6 +219,8 @@ static void put_process(struct buf *b, const struct api *a)
 	if (a->http)
 		put_one(b, "suanlu_http_connections", "gauge", "Open connections of clients.",
 			http_server_conns(a->http));
+	put_one(b, "suanlu_wrong_tokens_total", "counter",
+		"Tokens and passwords that were wrong.", guard_wrongs(a->guard));
 	put_one(b, "process_resident_memory_bytes", "gauge", "Resident memory of the daemon.",
 		resident_bytes());
 	put_head(b, "process_start_time_seconds", "gauge",

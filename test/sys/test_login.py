@@ -228,3 +228,39 @@ def test_ten_thousand_wrong_tokens_a_second_keep_nobody_from_working():
         assert statuses[b"401"] <= 100 + 10 * 8
         assert len(served) > 20 and statistics.median(served) < 0.5
         assert rss() - before < 30 << 10, "kB more"
+
+
+def test_the_command_line_logs_in(tmp_path):
+    def token_file(text):
+        file = tmp_path / "session"
+        file.write_text(text)
+        file.chmod(0o600)
+        return "--token-file", str(file)
+
+    with Daemon() as d:
+        assert d.cli("user", "new", "sun", "--tenant", "default", "--role", "security").returncode == 0
+        once = d.cli("user", "reset", "sun")
+        assert once.returncode == 0 and once.stdout.strip() not in once.stderr
+        once = once.stdout.strip()
+        assert d.cli("user", "login", "sun", input="wrong wrong wrong\n").returncode == 5
+        assert d.cli("user", "login", "sun", input="").returncode == 2
+        made = d.cli("user", "login", "sun", input=once + "\n")
+        assert made.returncode == 0 and "passwd" in made.stderr
+        mine = token_file(made.stdout.strip())
+        assert d.cli("user", "ls", *mine).returncode == 5
+        assert d.cli("user", "passwd", *mine, input=f"{once}\nshort\n").returncode == 2
+        done = d.cli("user", "passwd", *mine, input=f"{once}\n{GOOD}\n")
+        assert done.returncode == 0, done.stderr
+        assert "sun" in d.cli("user", "ls", *mine).stdout
+        own = d.cli("token", "new", "--own", "--name", "laptop", "--scope", "identity:read", *mine)
+        assert own.returncode == 0 and own.stdout.startswith("sl_")
+        assert "laptop" in d.cli("token", "ls", "--own", *mine).stdout
+        id = d.cli("token", "ls", "--own", "--json", *mine).stdout.split('"id":')[1].split(",")[0]
+        assert d.cli("token", "revoke", "--own", id, *mine).returncode == 0
+        assert d.cli("user", "logout", *mine).returncode == 0
+        assert d.cli("user", "ls", *mine).returncode == 5
+        for secret in (once, GOOD, made.stdout.strip(), own.stdout.strip()):
+            assert secret not in d.log
+            for name in d.state.iterdir():
+                if name.is_file() and name.name != "token":
+                    assert secret.encode() not in name.read_bytes(), f"{name} keeps a secret in clear"
