@@ -73,9 +73,22 @@ static const char how[] = "send the header Authorization: Bearer sl_…";
 /* A JWT of a provider: 0, or 1 and answered. */
 static int check_foreign(struct api_call *c, const char *text)
 {
+	int64_t now_ms = clock_now_ms();
 	struct err err = { 0 };
-	int r = oidc_find(c->api->oidc, text, clock_now_ms(), &c->who, &err);
+	uint8_t addr[16];
+	unsigned wait_s;
+	int r = oidc_seen(c->api->oidc, text, now_ms, &c->who);
 
+	/* A signature costs more than a hash: none is looked at for a source that floods. */
+	if (r) {
+		http_peer(c->req, addr);
+		wait_s = guard_wait(c->api->guard, addr, now_ms);
+		if (wait_s) {
+			reply_wait(c, wait_s, "too many wrong tokens or passwords from your address");
+			return 1;
+		}
+		r = oidc_find(c->api->oidc, text, now_ms, &c->who, &err);
+	}
 	if (!r && !flow_tenant_find(c->api->flow, c->who.tenant))
 		r = err_set(&err, OIDC_E_FORBIDDEN, "there is no tenant \"%s\" here", c->who.tenant);
 	if (r == OIDC_E_WRONG)

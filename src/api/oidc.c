@@ -17,6 +17,7 @@
 enum { TICK_MS = 5000, URL_MAX = 2048, NAME_MAX_LEN = 63, DISCOVERY_MAX = 64 << 10 };
 
 struct provider {
+	struct oidc *oidc;
 	const struct oidc_config *c;
 	struct fetch *fetch;
 	struct fetch_call *call;        /* under way */
@@ -25,8 +26,17 @@ struct provider {
 	bool complained;
 };
 
+/* In the slot that its first bytes name; a later one takes its place. */
+struct seen {
+	uint8_t digest[JWT_DIGEST_LEN];
+	uint32_t generation;            /* 0: free */
+	struct token t;
+};
+
 struct oidc {
 	struct timer *tick;
+	uint32_t generation;            /* of all keys together; begins at 1 */
+	struct seen seen[OIDC_SEEN];
 	uint32_t n;
 	struct provider p[OIDC_PROVIDERS_MAX];
 };
@@ -76,6 +86,7 @@ static void on_keys(void *arg, const struct fetch_answer *a)
 		log_info("oidc", "%s: %u keys", p->c->name, jwks_count(keys));
 	jwks_free(p->keys);
 	p->keys = keys;
+	p->oidc->generation++;
 	p->fetched_ms = clock_mono_ms();
 	p->complained = false;
 }
@@ -141,8 +152,10 @@ static void on_tick(void *arg)
 		struct provider *p = &o->p[i];
 		int64_t every = p->keys && !p->complained ? OIDC_REFRESH_S : OIDC_RETRY_S;
 
-		if (p->keys && now - p->fetched_ms > (int64_t)OIDC_KEEP_S * 1000)
+		if (p->keys && now - p->fetched_ms > (int64_t)OIDC_KEEP_S * 1000) {
 			p->keys = jwks_free(p->keys);
+			o->generation++;
+		}
 		if (now - p->tried_ms > every * 1000)
 			refresh(p);
 	}
@@ -153,12 +166,14 @@ struct oidc *oidc_new(uv_loop_t *loop, const struct oidc_config *c, uint32_t n)
 	struct oidc *o = mem_alloc(sizeof(*o));
 
 	o->n = n;
+	o->generation = 1;
 	o->tick = timer_new(loop, on_tick, o);
 	timer_start(o->tick, TICK_MS, TICK_MS);
 	for (uint32_t i = 0; i < n; i++) {
 		struct fetch_config fc = { .ca_file = c[i].ca_file, .agent = "suanlu", .conns_max = 1,
 					   .timeout_ms = 10000, .body_max = JWKS_MAX };
 
+		o->p[i].oidc = o;
 		o->p[i].c = &c[i];
 		o->p[i].fetch = fetch_new(loop, &fc);
 		refresh(&o->p[i]);
@@ -291,6 +306,37 @@ static int verify(struct provider *p, const char *text, int64_t now_ms, struct t
 	return r;
 }
 
+static uint32_t slot(const uint8_t digest[JWT_DIGEST_LEN])
+{
+	return (digest[0] | (uint32_t)digest[1] << 8) % OIDC_SEEN;
+}
+
+int oidc_seen(const struct oidc *o, const char *text, int64_t now_ms, struct token *ret)
+{
+	uint8_t digest[JWT_DIGEST_LEN];
+	const struct seen *s;
+
+	jwt_digest(text, digest);
+	s = &o->seen[slot(digest)];
+	if (s->generation != o->generation || memcmp(s->digest, digest, sizeof(digest)) ||
+	    now_ms >= s->t.expires_ms)
+		return 1;
+	*ret = s->t;
+	return 0;
+}
+
+static void remember(struct oidc *o, const char *text, const struct token *t)
+{
+	uint8_t digest[JWT_DIGEST_LEN];
+	struct seen *s;
+
+	jwt_digest(text, digest);
+	s = &o->seen[slot(digest)];
+	memcpy(s->digest, digest, sizeof(digest));
+	s->generation = o->generation;
+	s->t = *t;
+}
+
 int oidc_find(struct oidc *o, const char *text, int64_t now_ms, struct token *ret, struct err *err)
 {
 	char issuer[URL_MAX];
@@ -298,8 +344,13 @@ int oidc_find(struct oidc *o, const char *text, int64_t now_ms, struct token *re
 	if (jwt_issuer(text, issuer, sizeof(issuer)))
 		return err_set(err, OIDC_E_WRONG, "this is neither a token of ours nor a JWT");
 	for (uint32_t i = 0; i < o->n; i++)
-		if (!strcmp(o->p[i].c->issuer, issuer))
-			return verify(&o->p[i], text, now_ms, ret, err);
+		if (!strcmp(o->p[i].c->issuer, issuer)) {
+			int r = verify(&o->p[i], text, now_ms, ret, err);
+
+			if (!r)
+				remember(o, text, ret);
+			return r;
+		}
 	return err_set(err, OIDC_E_WRONG, "the issuer of the token is not known here");
 }
 

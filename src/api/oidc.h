@@ -16,6 +16,7 @@
 enum {
 	OIDC_PROVIDERS_MAX = 4, OIDC_VALUES_MAX = 32,
 	OIDC_REFRESH_S = 600, OIDC_RETRY_S = 10,
+	OIDC_SEEN = 1024,               /* tokens that held, remembered: ~400 bytes each */
 	OIDC_KEEP_S = 24 * 3600,        /* keys of a provider that cannot be reached */
 };
 
@@ -43,6 +44,9 @@ const char *oidc_url_check(const char *url);
 /* Borrows the configurations.  Fetching begins at once. */
 struct oidc *oidc_new(uv_loop_t *loop, const struct oidc_config *c, uint32_t n);
 struct oidc *oidc_free(struct oidc *o);         /* takes NULL; NULL back */
+
+/* A text that held a while ago, under the same keys: 0, and no signature is looked at; else 1. */
+int oidc_seen(const struct oidc *o, const char *text, int64_t now_ms, struct token *ret);
 
 /* Who is calling with this text?  Whether there is such a tenant is not asked here. */
 int oidc_find(struct oidc *o, const char *text, int64_t now_ms, struct token *ret, struct err *err);

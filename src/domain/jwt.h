@@ -46,6 +46,9 @@ struct jwt_rules {
 int jwt_verify(const char *text, const struct jwks *set, const struct jwt_rules *rules,
 	       json_t **ret, struct err *err);
 
+enum { JWT_DIGEST_LEN = 32 };
+void jwt_digest(const char *text, uint8_t ret[JWT_DIGEST_LEN]);         /* SHA-256 */
+
 /* iss as it is claimed, before anything is proved, in `out`: 0, or JWT_E_FORM. */
 int jwt_issuer(const char *text, char *out, size_t size);
 

@@ -184,6 +184,24 @@ def test_signatures_that_do_not_hold_are_refused(node, provider, tmp_path):
     assert ask(node, good).status_code == 200
 
 
+def test_a_flood_of_forged_tokens_is_not_verified_and_those_who_work_go_on(provider):
+    with Daemon(provider.config()) as d:
+        d.api.post("/v1/tenants", json={"name": "lab"})
+        good = provider.token()
+        until_keys(d, good)
+        assert ask(d, good).status_code == 200
+        head, body, sig = good.split(".")
+        with d.client(token=f"{head}.{body}.{sig[:-8]}AAAAAAAA") as forger, d.client(token=good) as known, \
+                d.client(token=provider.token(sub="new")) as new:
+            statuses = [forger.get("/v1/session").status_code for _ in range(400)]
+            assert set(statuses) == {401, 429}
+            r = new.get("/v1/session")
+            assert r.status_code == 429 and int(r.headers["retry-after"]) >= 1
+            assert known.get("/v1/session").status_code == 200, "it held before"
+            time.sleep(2)
+            assert new.get("/v1/session").status_code == 200
+
+
 def test_a_stream_ends_with_the_token(node, provider):
     with node.client(provider.token(exp=int(time.time()) - 2)) as li:       # 3 s are left: the skew
         began = time.monotonic()
