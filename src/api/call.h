@@ -161,6 +161,9 @@ bool walk_room(const struct api *a);
 /* Set row and done before.  Row and done get the walk back. */
 void walk_page(struct walk *w, struct api *a, uint64_t subject, uint64_t task,
 	       uint64_t after_seq, unsigned max);
+/* The same for lasting rows of a time: from_ms <= at_ms < until_ms. */
+void walk_lasting(struct walk *w, struct api *a, int64_t from_ms, int64_t until_ms,
+		  uint64_t after_seq, unsigned max);
 static inline bool walk_more(const struct walk *w)
 {
 	return !w->enough && w->got == w->max;
@@ -266,6 +269,17 @@ void api_dataset_list(struct api_call *c);
 void api_dataset_get(struct api_call *c);
 void api_dataset_put(struct api_call *c);
 void api_dataset_remove(struct api_call *c);
+void api_price_list(struct api_call *c);
+void api_price_set(struct api_call *c);
+void api_voucher_list(struct api_call *c);
+void api_voucher_issue(struct api_call *c);
+void api_voucher_get(struct api_call *c);
+void api_voucher_withdraw(struct api_call *c);
+void api_budget_get(struct api_call *c);
+void api_budget_change(struct api_call *c);
+void api_task_refund(struct api_call *c);
+void api_ledger(struct api_call *c);
+void api_statement(struct api_call *c);
 void api_token_list(struct api_call *c);
 void api_token_new(struct api_call *c);
 void api_token_revoke(struct api_call *c);

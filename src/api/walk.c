@@ -36,16 +36,30 @@ static void on_end(void *arg, int r)
 	w->done(w, r > 0 ? 0 : r);
 }
 
-void walk_page(struct walk *w, struct api *a, uint64_t subject, uint64_t task,
-	       uint64_t after_seq, unsigned max)
+static void begin(struct walk *w, struct api *a, unsigned max)
 {
-	struct store *s = flow_store(a->flow);
-
 	w->api = a;
 	w->got = 0;
 	w->max = max;
 	w->enough = false;
 	DL_APPEND(a->walks, w);
 	a->nwalks++;
+}
+
+void walk_lasting(struct walk *w, struct api *a, int64_t from_ms, int64_t until_ms,
+		  uint64_t after_seq, unsigned max)
+{
+	struct store *s = flow_store(a->flow);
+
+	begin(w, a, max);
+	s->ops->read_lasting(s, from_ms, until_ms, after_seq, max, on_row, on_end, w);
+}
+
+void walk_page(struct walk *w, struct api *a, uint64_t subject, uint64_t task,
+	       uint64_t after_seq, unsigned max)
+{
+	struct store *s = flow_store(a->flow);
+
+	begin(w, a, max);
 	s->ops->read(s, subject, task, after_seq, max, on_row, on_end, w);
 }

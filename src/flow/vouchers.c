@@ -13,11 +13,6 @@
 
 enum { REASON_TEXT_MAX = 300 };
 
-static int busy(const struct flow *f, struct err *err)
-{
-	return f->trouble ? err_set(err, FLOW_E_BUSY, "the store cannot keep up; try again") : 0;
-}
-
 /* After the decoder: what it took from the client, and who and when. */
 static void commit(struct flow *f, enum record_kind kind, int64_t at_ms, json_t *doc)
 {
@@ -30,12 +25,15 @@ static void commit(struct flow *f, enum record_kind kind, int64_t at_ms, json_t 
 
 /* ---- prices ---- */
 
-static int price_allowed(const struct flow *f, const struct price *p, struct err *err)
+static int price_allowed(const struct flow *f, const struct price *p, const struct token *who,
+			 struct err *err)
 {
 	const struct pool *pool = flow_pool_find(f, p->pool);
 
 	if (!pool)
 		return err_field(err, "pool", "there is no pool of this name");
+	if (!token_has_pool(who, p->pool))
+		return err_set(err, FLOW_E_FORBIDDEN, "the token is for other pools");
 	if (p->chip[0] && strcmp(p->chip, "cpu") != 0 &&
 	    catalogue_find(f->c.catalogue, p->chip) == ACCEL_NONE)
 		return err_field(err, "chip", "is neither \"cpu\" nor a model of the catalogue");
@@ -49,16 +47,16 @@ int flow_price_set(struct flow *f, const json_t *doc, const struct token *who,
 {
 	int64_t now = clock_now_ms();
 	struct price p;
-	int e = busy(f, err);
+	int e = flow_busy(f, err);
 
 	if (!e)
 		e = price_decode(doc, now, &p, err);
 	if (!e)
-		e = price_allowed(f, &p, err);
+		e = price_allowed(f, &p, who, err);
 	if (e)
 		return e;
 	p.id = f->books->nprices + 1;
-	snprintf(p.by, sizeof(p.by), "%s", who->name);
+	snprintf(p.by, sizeof(p.by), "%s", token_by(who));
 	commit(f, RECORD_PRICE, now, price_json(&p));
 	*ret = flow_price(f, p.id);
 	return 0;
@@ -97,7 +95,7 @@ int flow_voucher_issue(struct flow *f, const json_t *doc, const struct token *wh
 {
 	int64_t now = clock_now_ms();
 	struct voucher *v;
-	int e = busy(f, err);
+	int e = flow_busy(f, err);
 
 	if (!e)
 		e = voucher_decode(doc, now, false, &v, err);
@@ -106,7 +104,7 @@ int flow_voucher_issue(struct flow *f, const json_t *doc, const struct token *wh
 	e = voucher_allowed(f, v, now, err);
 	if (!e) {
 		v->id = f->books->nvouchers + 1;
-		v->by = who->name;
+		v->by = token_by(who);
 		commit(f, RECORD_VOUCHER, now, voucher_json(v));
 		*ret = flow_voucher(f, f->books->nvouchers);
 	}
@@ -118,7 +116,7 @@ int flow_voucher_withdraw(struct flow *f, uint32_t id, const char *reason, const
 			  struct err *err)
 {
 	const struct voucher *v = flow_voucher(f, id);
-	int e = busy(f, err);
+	int e = flow_busy(f, err);
 
 	if (e)
 		return e;
@@ -128,7 +126,7 @@ int flow_voucher_withdraw(struct flow *f, uint32_t id, const char *reason, const
 		return err_set(err, FLOW_E_CONFLICT, "it is withdrawn already");
 	commit(f, RECORD_VOUCHER, clock_now_ms(),
 	       json_pack("{s:I, s:s, s:s}", "withdrawn", (json_int_t)id, "reason", reason, "by",
-			 who->name));
+			 token_by(who)));
 	return 0;
 }
 
@@ -175,7 +173,7 @@ int flow_budget_change(struct flow *f, const json_t *doc, const struct token *wh
 	int64_t micro = 0;
 	struct arena arena;
 	struct dec d;
-	int e = busy(f, err);
+	int e = flow_busy(f, err);
 
 	if (e)
 		return e;
@@ -192,7 +190,7 @@ int flow_budget_change(struct flow *f, const json_t *doc, const struct token *wh
 		commit(f, RECORD_BUDGET, clock_now_ms(),
 		       json_pack("{s:s, s:I, s:b, s:s, s:s}", "tenant", tenant, "add_micro",
 				 (json_int_t)micro, "limited", limited, "reason", reason, "by",
-				 who->name));
+				 token_by(who)));
 	arena_done(&arena);
 	return e;
 }
@@ -220,7 +218,7 @@ int flow_refund(struct flow *f, uint64_t sub, uint64_t task, const struct money 
 	const struct refunded *x = refunded_find(f->books, task, charge->attempt);
 	const struct money *back = x ? &x->back : &nothing;
 	int64_t left = money_total(charge) - money_total(back);
-	int e = busy(f, err);
+	int e = flow_busy(f, err);
 
 	if (e)
 		return e;
@@ -233,6 +231,6 @@ int flow_refund(struct flow *f, uint64_t sub, uint64_t task, const struct money 
 	commit(f, RECORD_REFUND, clock_now_ms(),
 	       json_pack("{s:I, s:I, s:o, s:s, s:s}", "sub", (json_int_t)sub, "task",
 			 (json_int_t)task, "money", money_doc(ret), "reason", reason, "by",
-			 who->name));
+			 token_by(who)));
 	return 0;
 }

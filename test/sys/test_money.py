@@ -1,0 +1,371 @@
+"""Prices, vouchers, budgets, refunds and statements of a real daemon: who may see them, and that every
+figure adds up to the ledger, to the last micro-yuan."""
+
+import csv
+import datetime
+import io
+import pathlib
+import sys
+import time
+
+import openpyxl
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from client import Daemon  # noqa: E402
+
+# An hour of a cpu costs 3,600 yuan: a second is a yuan.
+def pool(name, region, owner, yuan):
+    return {"name": name, "region": region, "owner": owner, "engine": "fake", "clearance": 4,
+            "price": {"cpu_hour": yuan}, "groups": [{"count": 4, "cpus": 8, "memory_mb": 65536}]}
+
+
+POOLS = [pool("hub", "cn/62", "hub-co", "3600.00"), pool("edge", "cn/50/500106", "=park", "7200.00")]
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+YUAN = 1000000
+
+
+def later(days=1.0):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+    return at.isoformat()
+
+
+def month():
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=8)).strftime("%Y-%m")
+
+
+@pytest.fixture(scope="module")
+def node():
+    with Daemon({"pools": POOLS}) as d:
+        yield d
+
+
+def ok(response, status=200):
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def voucher(node, tenant, **rest):
+    spec = dict({"issuer": "sh", "tenant": tenant, "face_micro": 1000 * YUAN, "rate": 0.3,
+                 "valid_until": later()}, **rest)
+    return ok(node.api.post("/v1/vouchers", json=spec), 201)
+
+
+def grant(node, tenant, yuan, **rest):
+    return ok(node.api.post("/v1/budgets", json=dict(
+        {"tenant": tenant, "add_micro": round(yuan * YUAN), "reason": "test"}, **rest)))
+
+
+def accounts(node):
+    got = ok(node.api.get("/v1/ledger"))
+    assert got["sum_micro"] == 0
+    return {(a["kind"], a["name"]): a["balance_micro"] for a in got["accounts"]}
+
+
+def run(user, seconds, node, **rest):
+    task = user.submit(command=["sleep", str(seconds)], **dict({"prefer": "cheapest"}, **rest))
+    return node.api.wait(task["id"])
+
+
+def test_a_run_is_charged_what_was_measured_and_the_rest_is_released(node):
+    user = node.user("plain")
+    task = user.submit(command=["sleep", "0.5"], walltime_s=60, prefer="cheapest")
+    while node.api.get(f"/v1/tasks/{task['id']}").json()["state"] != "running":
+        time.sleep(0.02)
+    held = ok(user.get("/v1/budgets"))
+    assert held == {"tenant": "plain", "limited": False, "available_micro": -60 * YUAN,
+                    "held_micro": 60 * YUAN}
+    done = node.api.wait(task["id"])
+    cost = done["cost_micro"]
+    measured = user.get(f"/v1/tasks/{task['id']}/runs").json()["runs"][0]["usage"]["run_ms"]
+    assert cost == measured * 1000 and 500 <= measured < 5000
+    assert ok(user.get("/v1/budgets"))["available_micro"] == -cost
+    assert ok(user.get("/v1/budgets"))["held_micro"] == 0
+    books = accounts(node)
+    assert books["tenant", "plain"] == -cost
+
+
+def test_a_budget_stops_before_it_is_overdrawn(node):
+    user = node.user("poor")
+    grant(node, "poor", 25)
+    tasks = [user.submit(command=["sleep", "1"], walltime_s=10, prefer="cheapest")["id"]
+             for _ in range(5)]
+    lowest = 25 * YUAN
+    waited = False
+    end = time.time() + 60
+    while time.time() < end:
+        lowest = min(lowest, ok(user.get("/v1/budgets"))["available_micro"])
+        states = [user.get(f"/v1/tasks/{t}").json() for t in tasks]
+        waited = waited or any(s["state"] == "waiting" and s["reason"]["code"] == "budget"
+                               for s in states)
+        assert ok(user.get("/v1/budgets"))["held_micro"] <= 20 * YUAN   # not three of up to ten yuan
+        if all(s["state"] == "done" for s in states):
+            break
+        time.sleep(0.05)
+    assert waited and lowest >= 0
+    assert all(user.get(f"/v1/tasks/{t}").json()["state"] == "done" for t in tasks)
+
+
+def test_an_exhausted_budget_is_told_with_its_figures(node):
+    user = node.user("broke")
+    grant(node, "broke", 5)
+    id = user.submit(command=["true"], walltime_s=10, prefer="cheapest")["id"]
+    task = node.api.wait(id, states=("waiting",))
+    end = time.time() + 10
+    while not (task["reason"] or {}).get("code") == "budget" and time.time() < end:
+        time.sleep(0.05)
+        task = user.get(f"/v1/tasks/{id}").json()
+    assert task["reason"]["code"] == "budget"
+    why = user.get(f"/v1/tasks/{id}/decisions").json()["decisions"][-1]
+    said = {p["pool"]: r for p in why["pools"] for r in p["reasons"] if r["reason"] == "budget"}
+    assert said["hub"]["need"] == "10.00 yuan to be reserved"
+    assert said["hub"]["have"] == "5.00 yuan left of the budget of broke"
+    assert said["edge"]["need"] == "20.00 yuan to be reserved"
+    grant(node, "broke", 5)
+    assert node.api.wait(id)["state"] == "done"
+
+
+def test_what_is_reserved_cannot_be_taken_out_of_a_budget(node):
+    user = node.user("taken")
+    grant(node, "taken", 30)
+    id = user.submit(command=["sleep", "3"], walltime_s=20, prefer="cheapest")["id"]
+    node.api.wait(id, states=("running",))
+    r = node.api.post("/v1/budgets", json={"tenant": "taken", "add_micro": -11 * YUAN, "reason": "x"})
+    assert r.status_code == 409 and "10000000 micro-yuan" in r.json()["detail"]
+    user.post(f"/v1/tasks/{id}/cancel")
+    node.api.wait(id)
+
+
+def test_a_price_set_later_is_not_that_of_a_run_chosen_before(node):
+    user = node.user("price")
+    first = user.submit(command=["sleep", "0.6"], prefer="cheapest")["id"]
+    node.api.wait(first, states=("running",))
+    price = ok(node.api.post("/v1/prices", json={"pool": "hub", "price": {"cpu_hour": "1800.00"}}), 201)
+    assert price["price"] == {"cpu_hour": "1800.00", "accelerator_hour": "0.00"}
+    second = user.submit(command=["sleep", "0.6"], prefer="cheapest")["id"]
+    for id, per_ms in ((first, 1000), (second, 500)):
+        cost = node.api.wait(id)["cost_micro"]
+        assert cost == user.get(f"/v1/tasks/{id}/runs").json()["runs"][0]["usage"]["run_ms"] * per_ms
+    why = user.get(f"/v1/tasks/{second}/decisions").json()["decisions"][0]
+    hub = next(p for p in why["pools"] if p["pool"] == "hub")
+    assert hub["terms"]["cost_micro"] == hub["terms"]["run_p50_s"] * 500000
+    ok(node.api.post("/v1/prices", json={"pool": "hub", "price": {"cpu_hour": "3600.00"}}), 201)
+    assert len(ok(user.get("/v1/prices", params={"pool": "hub"}))["prices"]) == 2
+
+
+def test_a_voucher_pays_its_share_and_the_cap_of_the_year_ends_it(node):
+    user = node.user("helped")
+    v = voucher(node, "helped", year_cap_micro=120000)
+    cost = run(user, 0.3, node)["cost_micro"]
+    got = ok(user.get(f"/v1/vouchers/{v['id']}"))
+    assert got["used_micro"] == min(cost * 3 // 10, 120000) and got["held_micro"] == 0
+    paid = got["used_micro"]
+    cost += run(user, 0.5, node)["cost_micro"]
+    got = ok(user.get(f"/v1/vouchers/{v['id']}"))
+    assert paid < got["used_micro"] == 120000
+    assert ok(user.get("/v1/budgets"))["available_micro"] == 120000 - cost
+
+
+def test_a_voucher_that_expires_while_a_run_is_on_it_still_pays_for_that_run(node):
+    user = node.user("expiring")
+    v = voucher(node, "expiring", rate=0.5, valid_until=later(2 / 86400))
+    id = user.submit(command=["sleep", "2.5"], walltime_s=30, prefer="cheapest")["id"]
+    node.api.wait(id, states=("running",))
+    cost = node.api.wait(id)["cost_micro"]
+    assert ok(user.get(f"/v1/vouchers/{v['id']}"))["used_micro"] == cost // 2
+    run(user, 0.1, node)
+    assert ok(user.get(f"/v1/vouchers/{v['id']}"))["used_micro"] == cost // 2
+
+
+def test_a_voucher_that_is_withdrawn_keeps_what_it_promised_and_promises_no_more(node):
+    user = node.user("withdrawn")
+    v = voucher(node, "withdrawn", rate=0.5)
+    id = user.submit(command=["sleep", "0.8"], walltime_s=30, prefer="cheapest")["id"]
+    node.api.wait(id, states=("running",))
+    path = f"/v1/vouchers/{v['id']}/withdraw"
+    assert ok(node.api.post(path, json={"reason": "misused"}))["withdrawn"]
+    assert node.api.post(path, json={"reason": "again"}).status_code == 409
+    cost = node.api.wait(id)["cost_micro"]
+    run(user, 0.1, node)
+    assert ok(user.get(f"/v1/vouchers/{v['id']}"))["used_micro"] == cost // 2
+
+
+def test_a_refund_gives_each_his_part_and_never_more_than_was_charged(node):
+    user = node.user("sorry")
+    v = voucher(node, "sorry")
+    task = run(user, 0.3, node)
+    path = f"/v1/tasks/{task['id']}/refund"
+    part = ok(node.api.post(path, json={"micro": 1001, "reason": "slow disk"}))
+    assert part["refunded_micro"] == 1001 == part["tenant_micro"] + part["voucher_micro"]
+    too_much = node.api.post(path, json={"micro": task["cost_micro"], "reason": "all"})
+    assert too_much.status_code == 409
+    ok(node.api.post(path, json={"reason": "all of it"}))
+    assert node.api.post(path, json={"reason": "once more"}).status_code == 409
+    assert node.api.post(path, json={"attempt": 7, "reason": "no such run"}).status_code == 409
+    assert ok(user.get("/v1/budgets"))["available_micro"] == 0
+    assert ok(user.get(f"/v1/vouchers/{v['id']}"))["left_micro"] == 1000 * YUAN
+
+
+def test_a_lost_or_unstarted_run_costs_nothing_and_a_failed_one_what_it_took(node):
+    user = node.user("fails")
+    assert run(user, 0.2, node)["cost_micro"] > 0
+    before = ok(user.get("/v1/budgets"))["available_micro"]
+    id = user.submit(command=["exit", "3"], prefer="cheapest")["id"]
+    assert node.api.wait(id)["state"] == "failed"
+    cost = user.get(f"/v1/tasks/{id}").json()["cost_micro"]
+    assert ok(user.get("/v1/budgets"))["available_micro"] == before - cost
+
+
+# ---- statements ----
+
+def statement(client, **params):
+    return client.get("/v1/statements", params=dict({"month": month()}, **params))
+
+
+def micro(text):
+    yuan, six = str(text).split(".")
+    assert len(six) == 6
+    sign = -1 if yuan.startswith("-") else 1
+    return sign * (abs(int(yuan)) * YUAN + int(six))
+
+
+def read_csv(response):
+    rows = list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
+    return rows[0], rows[1:-1], rows[-1]
+
+
+def read_xlsx(response):
+    assert response.headers["content-type"] == XLSX
+    sheet = openpyxl.load_workbook(io.BytesIO(response.content)).active
+    rows = [list(r) for r in sheet.iter_rows(values_only=True)]
+    return rows[2], rows[3:-1], rows[-1]
+
+
+MONEY = {"total_micro": 9, "own_micro": 10, "voucher_micro": 11, "in_micro": 12}
+
+
+def test_statements_add_up_to_the_ledger_in_all_three_forms(node):
+    user = node.user("adds")
+    grant(node, "adds", 100.000001, limited=False)
+    voucher(node, "adds", rate={"domestic": 0.3, "other": 0.123}, issuer="hz")
+    for seconds in ("0.05", "0.11", "0.07", "0.013"):
+        task = run(user, seconds, node)
+    ok(node.api.post(f"/v1/tasks/{task['id']}/refund", json={"micro": 77, "reason": '"late", =very'}))
+    books = accounts(node)
+    whose = {"tenant": "adds", "owner": "hub-co", "issuer": "hz"}
+    for party, name in whose.items():
+        doc = ok(statement(node.api, **{party: name}))
+        for key, column in MONEY.items():
+            want = doc["sum"][key]
+            assert want == sum(line[key] for line in doc["lines"])
+            head, lines, last = read_csv(statement(node.api, format="csv", **{party: name}))
+            assert want == micro(last[column]) == sum(micro(line[column]) for line in lines)
+            head, lines, last = read_xlsx(statement(node.api, format="xlsx", **{party: name}))
+            assert want == round(last[column] * YUAN)
+            assert want == sum(round(line[column] * YUAN) for line in lines)
+            assert "yuan" in head[column]
+        by_day = ok(statement(node.api, by="day", **{party: name}))
+        assert by_day["sum"] == doc["sum"] and len(by_day["lines"]) < len(doc["lines"])
+    tenant = ok(statement(node.api, tenant="adds"))["sum"]
+    assert tenant["in_micro"] - tenant["own_micro"] == books["tenant", "adds"]
+    owner = ok(statement(node.api, owner="hub-co"))["sum"]
+    assert owner["total_micro"] == books["owner", "hub-co"]
+    issuer = ok(statement(node.api, issuer="hz"))["sum"]
+    assert issuer["in_micro"] == -books["issuer", "hz"]
+    left = sum(v["left_micro"] for v in ok(node.api.get("/v1/vouchers", params={"issuer": "hz"}))["vouchers"])
+    assert issuer["in_micro"] - issuer["total_micro"] == left
+    assert tenant["voucher_micro"] == issuer["total_micro"]
+
+
+def test_the_sum_of_all_tenants_is_that_of_all_owners(node):
+    books = accounts(node)
+    tenants = [name for kind, name in books if kind == "tenant"]
+    owners = [name for kind, name in books if kind == "owner"]
+    assert len(tenants) > 5
+    paid = sum(ok(statement(node.api, tenant=t))["sum"]["total_micro"] for t in tenants)
+    got = sum(ok(statement(node.api, owner=o))["sum"]["total_micro"] for o in owners)
+    assert paid == got > 0
+
+
+def test_headings_are_chinese_or_english(node):
+    head, _, last = read_csv(statement(node.api, tenant="adds", format="csv", lang="zh"))
+    assert head[9] == "金额（元）" and last[1] == "合计"
+    assert "filename=\"tenant-" in statement(node.api, tenant="adds", format="csv").headers[
+        "content-disposition"]
+    head, _, _ = read_xlsx(statement(node.api, tenant="adds", format="xlsx", lang="zh"))
+    assert head[9] == "金额（元）"
+
+
+def test_a_text_that_looks_like_a_formula_is_none(node):
+    user = node.user("formula")
+    run(user, 0.02, node, prefer="fastest", cpus=1, near="cn/50/500106", max_latency_ms=1)
+    _, lines, _ = read_csv(statement(node.api, owner="=park", format="csv"))
+    assert lines and all(line[5] == "'=park" for line in lines)
+
+
+def test_everybody_sees_his_own_statement_only(node):
+    mine = node.user("adds")
+    other = node.user("plain")
+    assert ok(statement(mine))["name"] == "adds"
+    assert ok(statement(mine, tenant="adds"))["sum"]["runs"] == 4
+    for params in ({"tenant": "adds"}, {"owner": "hub-co"}, {"issuer": "hz"}):
+        assert statement(other, **params).status_code == 403
+    for role in ("operator", "admin", "security", "auditor"):
+        assert statement(node.user("other", roles=[role]), tenant="adds").status_code == 200
+
+
+def test_nobody_sees_the_money_of_others(node):
+    other = node.user("plain")
+    hidden = ok(node.api.get("/v1/vouchers", params={"tenant": "adds"}))["vouchers"][0]["id"]
+    assert other.get(f"/v1/vouchers/{hidden}").status_code == 404
+    assert all(v["tenant"] == "plain" for v in ok(other.get("/v1/vouchers"))["vouchers"])
+    assert other.get("/v1/budgets", params={"tenant": "adds"}).status_code == 404
+    assert other.get("/v1/ledger").status_code == 403
+    for path in ("/v1/prices", "/v1/vouchers", "/v1/budgets", "/v1/tasks/1/refund"):
+        assert other.post(path, json={}).status_code == 403
+
+
+@pytest.mark.parametrize("params,field", [
+    ({"month": "2026-13"}, "month"), ({"month": "2026-1"}, "month"), ({"month": "now"}, "month"),
+    ({"format": "pdf"}, "format"), ({"by": "year"}, "by"), ({"lang": "fr"}, "lang"),
+    ({"tenant": "a", "owner": "b"}, "owner"), ({"year": "2026"}, "year"),
+])
+def test_a_wrong_question_for_a_statement_is_refused(node, params, field):
+    r = node.api.get("/v1/statements", params=params)
+    assert r.status_code == 400 and r.json()["field"] == field
+
+
+@pytest.mark.parametrize("path,body,field", [
+    ("/v1/prices", {"pool": "nowhere", "price": {"cpu_hour": "1"}}, "pool"),
+    ("/v1/prices", {"pool": "hub", "chip": "no-such", "price": {"cpu_hour": "1"}}, "chip"),
+    ("/v1/prices", {"pool": "hub", "price": {"cpu_hour": 1}}, "price.cpu_hour"),
+    ("/v1/prices", {"pool": "hub", "price": {"cpu_hour": "1"}, "valid_from": "2020-01-01T00:00:00Z"},
+     "valid_from"),
+    ("/v1/vouchers", {"issuer": "sh"}, "tenant"),
+    ("/v1/vouchers", {"issuer": "sh", "tenant": "a", "face_micro": 1, "rate": 2,
+                      "valid_until": "2099-01-01T00:00:00Z"}, "rate"),
+    ("/v1/budgets", {"tenant": "a"}, "reason"),
+    ("/v1/budgets", {"tenant": "A b", "reason": "x"}, "tenant"),
+    ("/v1/budgets", {"tenant": "a", "add_micro": 1.5, "reason": "x"}, "add_micro"),
+])
+def test_a_wrong_document_is_refused_and_changes_nothing(node, path, body, field):
+    before = ok(node.api.get("/v1/node"))["counts"], accounts(node)
+    r = node.api.post(path, json=body)
+    assert r.status_code == 400 and r.json()["field"] == field
+    assert (ok(node.api.get("/v1/node"))["counts"], accounts(node)) == before
+
+
+def test_the_ledger_is_the_same_after_a_kill(tmp_path):
+    d = Daemon({"pools": POOLS}, directory=tmp_path).start()
+    try:
+        user = d.user("acme")
+        grant(d, "acme", 100000)
+        voucher(d, "acme", kinds=["train"])
+        for n in range(4):
+            run(user, 0.05, d, kind="train")
+        before = accounts(d), ok(statement(d.api, tenant="acme"))
+        d.kill()
+        d.start()
+        assert (accounts(d), ok(statement(d.api, tenant="acme"))) == before
+    finally:
+        d.stop()
