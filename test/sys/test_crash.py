@@ -28,6 +28,7 @@ pools:
     owner: test
     engine: local
     clearance: 2
+    price: {{cpu_hour: "36.00"}}
     groups: [{{count: 1, cpus: 4, memory_mb: 4096}}]
   - name: b
     tier: edge
@@ -35,6 +36,7 @@ pools:
     owner: test
     engine: local
     clearance: important
+    price: {{cpu_hour: "72.00"}}
     groups: [{{count: 1, cpus: 2, memory_mb: 2048}}]
 """
 
@@ -166,6 +168,22 @@ def read_log(out):
     return starts, ends
 
 
+def money_is_right(node, over, starts):
+    """The ledger balances, holds nothing, and has charged each run that ran, once, what its task says."""
+    status, books = node.call("GET", "/v1/ledger")
+    assert status == 200 and books["sum_micro"] == 0
+    balance = {(a["kind"], a["name"]): a["balance_micro"] for a in books["accounts"]}
+    assert balance.get(("held", "default"), 0) == 0
+    status, s = node.call("GET", "/v1/statements")
+    charged = {}
+    for line in s["lines"]:
+        assert line["run_id"] not in charged, f"{line['run_id']} is charged twice"
+        charged[line["run_id"]] = line["total_micro"]
+    assert set(charged) == {run for runs in starts.values() for run, _ in runs}
+    assert sum(charged.values()) == balance["owner", "test"] == -balance["tenant", "default"]
+    assert sum(charged.values()) == sum(t["cost_micro"] for t in over.values())
+
+
 def test_nothing_acknowledged_is_lost_and_nothing_runs_twice(tmp_path):
     seed = int(os.environ.get("SUANLU_SEED", random.SystemRandom().randrange(1 << 31)))
     print(f"\nseed {seed}, {CUTS} cuts")
@@ -195,6 +213,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_runs_twice(tmp_path):
             acked[c.pending[0]] = answer["id"]
     over = finals(node, acked.values(), 120)
     starts, ends = read_log(out)
+    money_is_right(node, over, starts)
     node.stop()
     print(f"{len(acked)} tasks acknowledged, {sum(map(len, starts.values()))} runs seen")
     assert len(acked) >= CUTS / 2
