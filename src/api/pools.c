@@ -2,8 +2,10 @@
 
 #include "api/call.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/region.h"
+#include "base/text.h"
 #include "domain/wire.h"
 
 #include <string.h>
@@ -17,6 +19,17 @@ static json_t *label_view(struct flow *f, const struct pool *p)
 	return json_pack("{s:{s:o, s:s}, s:{s:o, s:s}}", "declared", "clearance",
 			 level_json(p->declared_clearance), "region", p->region, "confirmed",
 			 "clearance", level_json(confirmed), "region", region);
+}
+
+/* The one in force for its chip, whether declared or set since. */
+static json_t *price_now(const struct pool *p)
+{
+	char cpu[32], accel[32];
+	struct rate r;
+
+	price_at(p, p->chip, clock_now_ms(), &r);
+	return json_pack("{s:s, s:s}", "cpu_hour", text_yuan(r.cpu_hour_micro, cpu),
+			 "accelerator_hour", text_yuan(r.accel_hour_micro, accel));
 }
 
 static json_t *pool_view(struct flow *f, const struct pool *p)
@@ -33,6 +46,7 @@ static json_t *pool_view(struct flow *f, const struct pool *p)
 				      (json_int_t)w.actual_s, "samples", (json_int_t)w.n));
 	json_object_set_new(doc, "running", json_integer(p->nholds));
 	json_object_set_new(doc, "label", label_view(f, p));
+	json_object_set_new(doc, "price", price_now(p));
 	return doc;
 }
 

@@ -36,6 +36,7 @@ struct statement *statement_free(struct statement *s)
 {
 	if (!s)
 		return NULL;
+	HASH_CLEAR(hh, s->days);
 	arena_done(&s->arena);
 	free(s->lines);
 	free(s);
@@ -59,18 +60,30 @@ static bool same(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
-/* The line of the day that this one belongs to.  Days are few and rows come nearly in order, so
- * it is looked for from the end. */
-static struct line *line_of_day(struct statement *s, const struct line *l)
+static const char *word(const char *s)
 {
-	for (uint32_t i = s->n; i--; ) {
-		struct line *k = &s->lines[i];
+	return s ? s : "";
+}
 
-		if (k->at_ms == l->at_ms && k->kind == l->kind && same(k->tenant, l->tenant) &&
-		    same(k->owner, l->owner) && same(k->pool, l->pool) && same(k->chip, l->chip))
-			return k;
-	}
-	return NULL;
+/* The line of the day that this one belongs to; the first of its kind is `next`. */
+static uint32_t line_of_day(struct statement *s, const struct line *l, uint32_t next)
+{
+	struct day *day = NULL;
+	char key[512];
+	int n = snprintf(key, sizeof(key), "%lld\n%d\n%s\n%s\n%s\n%s", (long long)l->at_ms,
+			 (int)l->kind, word(l->tenant), word(l->owner), word(l->pool),
+			 word(l->chip));
+
+	if (n >= (int)sizeof(key))
+		n = sizeof(key) - 1;
+	HASH_FIND(hh, s->days, key, n, day);
+	if (day)
+		return day->line;
+	day = arena_alloc(&s->arena, sizeof(*day));
+	day->line = next;
+	day->key = arena_strndup(&s->arena, key, (size_t)n);
+	HASH_ADD_KEYPTR(hh, s->days, day->key, (size_t)n, day);
+	return next;
 }
 
 static int64_t day_of(int64_t ms)
@@ -83,16 +96,16 @@ static int64_t day_of(int64_t ms)
 static int line_add(struct statement *s, struct line *l)
 {
 	const char **texts[] = { &l->run, &l->tenant, &l->owner, &l->pool, &l->chip, &l->note };
-	struct line *day = NULL;
+	uint32_t at = s->n;
 
 	add_to(&s->sum, l);
 	if (s->by_day) {
 		l->at_ms = day_of(l->at_ms);
 		l->run = l->note = NULL;
-		day = line_of_day(s, l);
+		at = line_of_day(s, l, s->n);
 	}
-	if (day) {
-		add_to(day, l);
+	if (at < s->n) {
+		add_to(&s->lines[at], l);
 		return 0;
 	}
 	if (s->n == STATEMENT_LINES_MAX)

@@ -9,6 +9,8 @@
 
 #include "api/call.h"
 
+#include <uthash.h>
+
 enum {
 	STATEMENT_LINES_MAX = 100000,   /* ~30 MB as text; more must be asked for by day */
 	STATEMENT_XLSX_MAX = 20000,     /* written in one go, some 0.1 s */
@@ -29,6 +31,12 @@ struct line {
 	int64_t in_micro;               /* budget put in, vouchers issued */
 };
 
+struct day {
+	uint32_t line;
+	const char *key;
+	UT_hash_handle hh;
+};
+
 struct statement {
 	struct arena arena;
 	enum party party;
@@ -39,6 +47,7 @@ struct statement {
 	uint32_t n, cap;
 	struct line *lines;
 	struct line sum;
+	struct day *days;               /* by_day: which line is whose */
 };
 
 struct statement *statement_new(enum party party, const char *name, const char *month);

@@ -125,11 +125,11 @@ const char *statement_cell(const struct statement *s, const struct line *l, enum
 static void csv_text(struct buf *b, const char *s, bool formula)
 {
 	buf_str(b, formula && *s && strchr("=+-@\t", *s) ? "\"'" : "\"");
-	for (; *s; s++) {
-		if (*s == '"')
-			buf_str(b, "\"");
-		buf_add(b, s, 1);
+	for (const char *quote; (quote = strchr(s, '"')) != NULL; s = quote + 1) {
+		buf_add(b, s, (size_t)(quote - s));
+		buf_str(b, "\"\"");
 	}
+	buf_str(b, s);
 	buf_str(b, "\"");
 }
 

@@ -142,6 +142,7 @@ def test_a_price_set_later_is_not_that_of_a_run_chosen_before(node):
     node.api.wait(first, states=("running",))
     price = ok(node.api.post("/v1/prices", json={"pool": "hub", "price": {"cpu_hour": "1800.00"}}), 201)
     assert price["price"] == {"cpu_hour": "1800.00", "accelerator_hour": "0.00"}
+    assert ok(user.get("/v1/pools/hub"))["price"] == price["price"]
     second = user.submit(command=["sleep", "0.6"], prefer="cheapest")["id"]
     for id, per_ms in ((first, 1000), (second, 500)):
         cost = node.api.wait(id)["cost_micro"]
