@@ -367,16 +367,19 @@ static void cancel(struct world *w)
 static void issue(struct world *w)
 {
 	const struct voucher *v;
+	bool brief = roll(w, 2);
 	char until[CLOCK_TEXT_MAX];
 	json_t *doc;
+	int r;
 
-	/* Some live for less than a run does. */
-	clock_format(clock_now_ms() + (roll(w, 2) ? 5000 : 3600000), until);
+	/* Some live for less than a run does, or are over before they are read: time is fast. */
+	clock_format(clock_now_ms() + (brief ? 5000 : 36000000), until);
 	doc = doc_of("{'issuer':'%s','tenant':'%s','face_micro':%d,'rate':0.%d,'exclusive':%s,"
 		     "'year_cap_micro':%d,'valid_until':'%s'}", roll(w, 2) ? "sh" : "hz",
 		     roll(w, 2) ? "poor" : "lab", 1 + (int)roll(w, 200000000), 1 + (int)roll(w, 999),
 		     roll(w, 3) ? "false" : "true", 1 + (int)roll(w, 300000000), until);
-	if (flow_voucher_issue(w->flow, doc, &w->who, &v, &w->err))
+	r = flow_voucher_issue(w->flow, doc, &w->who, &v, &w->err);
+	if (r && !(brief && r == FLOW_E_INPUT))
 		fail_msg("%s: %s", w->err.field, w->err.text);
 	json_decref(doc);
 }
