@@ -69,16 +69,15 @@ def run(user, seconds, node, **rest):
 
 def test_a_run_is_charged_what_was_measured_and_the_rest_is_released(node):
     user = node.user("plain")
-    task = user.submit(command=["sleep", "0.5"], walltime_s=60, prefer="cheapest")
-    while node.api.get(f"/v1/tasks/{task['id']}").json()["state"] != "running":
-        time.sleep(0.02)
+    task = user.submit(command=["sleep", "2"], walltime_s=60, prefer="cheapest")
+    node.api.wait(task["id"], states=("running",))
     held = ok(user.get("/v1/budgets"))
     assert held == {"tenant": "plain", "limited": False, "available_micro": -60 * YUAN,
                     "held_micro": 60 * YUAN}
     done = node.api.wait(task["id"])
     cost = done["cost_micro"]
     measured = user.get(f"/v1/tasks/{task['id']}/runs").json()["runs"][0]["usage"]["run_ms"]
-    assert cost == measured * 1000 and 500 <= measured < 5000
+    assert cost == measured * 1000 and 2000 <= measured < 20000
     assert ok(user.get("/v1/budgets"))["available_micro"] == -cost
     assert ok(user.get("/v1/budgets"))["held_micro"] == 0
     books = accounts(node)
@@ -138,12 +137,12 @@ def test_what_is_reserved_cannot_be_taken_out_of_a_budget(node):
 
 def test_a_price_set_later_is_not_that_of_a_run_chosen_before(node):
     user = node.user("price")
-    first = user.submit(command=["sleep", "0.6"], prefer="cheapest")["id"]
+    first = user.submit(command=["sleep", "2"], prefer="cheapest")["id"]
     node.api.wait(first, states=("running",))
     price = ok(node.api.post("/v1/prices", json={"pool": "hub", "price": {"cpu_hour": "1800.00"}}), 201)
     assert price["price"] == {"cpu_hour": "1800.00", "accelerator_hour": "0.00"}
     assert ok(user.get("/v1/pools/hub"))["price"] == price["price"]
-    second = user.submit(command=["sleep", "0.6"], prefer="cheapest")["id"]
+    second = user.submit(command=["sleep", "2"], prefer="cheapest")["id"]
     for id, per_ms in ((first, 1000), (second, 500)):
         cost = node.api.wait(id)["cost_micro"]
         assert cost == user.get(f"/v1/tasks/{id}/runs").json()["runs"][0]["usage"]["run_ms"] * per_ms
@@ -169,8 +168,8 @@ def test_a_voucher_pays_its_share_and_the_cap_of_the_year_ends_it(node):
 
 def test_a_voucher_that_expires_while_a_run_is_on_it_still_pays_for_that_run(node):
     user = node.user("expiring")
-    v = voucher(node, "expiring", rate=0.5, valid_until=later(2 / 86400))
-    id = user.submit(command=["sleep", "2.5"], walltime_s=30, prefer="cheapest")["id"]
+    v = voucher(node, "expiring", rate=0.5, valid_until=later(4 / 86400))
+    id = user.submit(command=["sleep", "5"], walltime_s=30, prefer="cheapest")["id"]
     node.api.wait(id, states=("running",))
     cost = node.api.wait(id)["cost_micro"]
     assert ok(user.get(f"/v1/vouchers/{v['id']}"))["used_micro"] == cost // 2
@@ -181,7 +180,7 @@ def test_a_voucher_that_expires_while_a_run_is_on_it_still_pays_for_that_run(nod
 def test_a_voucher_that_is_withdrawn_keeps_what_it_promised_and_promises_no_more(node):
     user = node.user("withdrawn")
     v = voucher(node, "withdrawn", rate=0.5)
-    id = user.submit(command=["sleep", "0.8"], walltime_s=30, prefer="cheapest")["id"]
+    id = user.submit(command=["sleep", "2"], walltime_s=30, prefer="cheapest")["id"]
     node.api.wait(id, states=("running",))
     path = f"/v1/vouchers/{v['id']}/withdraw"
     assert ok(node.api.post(path, json={"reason": "misused"}))["withdrawn"]
