@@ -19,7 +19,6 @@ struct slurm_api {
 	bool set_numbers;               /* {"set":true,"infinite":false,"number":5}, before: 5 */
 	bool script_inside;             /* the script is a field of the job, before: beside it */
 	bool nodes_text;                /* nodes: "2", before: 2 */
-	bool memory_set;                /* memory_per_node in the long form */
 	bool requeue;                   /* "requeue":false is understood; before, the mere name of the
 	                                 * field means true */
 	const char *gres_key;           /* "gres" … */

@@ -80,7 +80,7 @@ static json_t *job_of(const struct slurm_api *api, const struct run_spec *r,
 	put_text(job, "partition", t->partition);
 	put_nodes(job, api, r->place->n ? r->place->n : 1);
 	put(job, "cpus_per_task", json_integer((r->place->cpu_milli + 999) / 1000));
-	put_number(job, "memory_per_node", r->place->memory_mb, api->memory_set);
+	put_number(job, "memory_per_node", r->place->memory_mb, api->set_numbers);
 	put_number(job, "time_limit", (r->spec->walltime_s + 59) / 60, api->set_numbers);
 	put_gres(job, api, r, t);
 	put_text(job, "current_working_directory", t->dir);
