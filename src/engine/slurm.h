@@ -108,6 +108,7 @@ struct slurm {
 	bool freed;
 
 	/* slurm_poll.c */
+	struct slurm_orphan *orphans;   /* running jobs of ours that nobody here wants */
 	struct timer *poll;
 	struct fetch_call *poll_call;
 	int step;

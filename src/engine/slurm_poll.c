@@ -30,6 +30,8 @@ enum {
 	NODES_MS = 3000,
 	OTHERS_MAX = 100000,
 	FILES_MS = 3000,                /* looks for ends in the shared directory while silent */
+	FILES_MAX = 256,                /* runs looked at between two listings */
+	ORPHAN_MS = 15000,              /* a run may be over for us before its job is for Slurm */
 	QUEUE_MIN = 2,
 	BUSY_MAX = 2000,                /* pieces of others' work that a forecast looks at */
 };
@@ -98,6 +100,20 @@ static void while_silent(struct slurm *s)
 	}
 }
 
+/* Listings are far apart where they are slow: in between the shared directory tells of ends. */
+static void between_listings(struct slurm *s)
+{
+	struct slurm_run *r, *tmp;
+	unsigned n = 0;
+
+	HASH_ITER(hh, s->runs, r, tmp)
+		if (r->state == RUN_RUNNING || r->state == RUN_WAITING) {
+			if (++n > FILES_MAX)
+				return;
+			slurm_files_look(r);
+		}
+}
+
 /* ---- when to look again ---- */
 
 static int64_t interval_ms(const struct slurm *s)
@@ -113,13 +129,21 @@ static int64_t interval_ms(const struct slurm *s)
 	return ms > INTERVAL_MAX_MS ? INTERVAL_MAX_MS : ms;
 }
 
+/* At the listing's time, or before it for a look into the directory. */
+static void arm(struct slurm *s, int64_t ms)
+{
+	bool files = s->runs && s->conf.dir && s->dir_ok && !s->down && ms > 2 * s->conf.poll_ms;
+
+	timer_start(s->poll, (uint64_t)(files ? s->conf.poll_ms : ms), 0);
+}
+
 static void rest(struct slurm *s)
 {
 	int64_t ms = interval_ms(s);
 
 	s->step = STEP_REST;
 	s->due_ms = clock_mono_ms() + ms;
-	timer_start(s->poll, (uint64_t)ms, 0);
+	arm(s, ms);
 }
 
 /* However often it is wished: a slow slurmrestd gets at least twice the time of a listing. */
@@ -132,7 +156,7 @@ void slurm_poll_within(struct slurm *s, int64_t ms)
 	if (s->step != STEP_REST || now + ms >= s->due_ms)
 		return;
 	s->due_ms = now + ms;
-	timer_start(s->poll, (uint64_t)ms, 0);
+	arm(s, ms);
 }
 
 /* ---- no answer: why? ---- */
@@ -537,6 +561,43 @@ static void drop_listing(struct slurm_listing *l)
 	free(l);
 }
 
+struct slurm_orphan {
+	uint64_t job;
+	int64_t since_ms, seen_ms;
+	UT_hash_handle hh;
+};
+
+/* One that waits is ended at once; one that runs has perhaps just written its end, and Slurm does
+ * not know yet. */
+static bool ripe(struct slurm *s, const struct slurm_job *j)
+{
+	int64_t now = clock_mono_ms();
+	struct slurm_orphan *o;
+
+	if (j->state == SLURM_PENDING)
+		return true;
+	HASH_FIND(hh, s->orphans, &j->id, sizeof(j->id), o);
+	if (!o) {
+		o = mem_alloc(sizeof(*o));
+		o->job = j->id;
+		o->since_ms = now;
+		HASH_ADD(hh, s->orphans, job, sizeof(o->job), o);
+	}
+	o->seen_ms = now;
+	return now - o->since_ms > ORPHAN_MS;
+}
+
+static void forget_orphans(struct slurm *s, int64_t before_ms)
+{
+	struct slurm_orphan *o, *tmp;
+
+	HASH_ITER(hh, s->orphans, o, tmp)
+		if (o->seen_ms < before_ms) {
+			HASH_DEL(s->orphans, o);
+			free(o);
+		}
+}
+
 /* Runs of ours that are in it, and jobs that nobody here wants any more. */
 static void apply(struct slurm *s, const struct slurm_listing *l)
 {
@@ -549,9 +610,10 @@ static void apply(struct slurm *s, const struct slurm_listing *l)
 		if (r)
 			slurm_run_seen(r, j, s->list_begun_ms);
 		else if (!slurm_state_over(j->state) && !j->completing && s->host.ours &&
-			 s->host.ours(s->host.arg, j->run_id))
+			 s->host.ours(s->host.arg, j->run_id) && ripe(s, j))
 			slurm_job_end(s, j->id, j->run_id);
 	}
+	forget_orphans(s, s->list_begun_ms);
 	HASH_ITER(hh, s->runs, r, tmp)
 		slurm_run_missing(r, s->list_begun_ms);
 }
@@ -638,9 +700,16 @@ static void on_poll(void *arg)
 {
 	struct slurm *s = arg;
 
+	int64_t early = s->due_ms - clock_mono_ms();
+
 	slurm_files_tick(s);
 	if (s->down)
 		while_silent(s);
+	if (early > 0 && s->step == STEP_REST) {
+		between_listings(s);
+		arm(s, early);
+		return;
+	}
 	if (!s->api)
 		ask_version(s);
 	else if (!s->nodes_ms)
@@ -660,6 +729,7 @@ void slurm_poll_start(struct slurm *s)
 void slurm_poll_done(struct slurm *s)
 {
 	timer_free(s->poll);
+	forget_orphans(s, INT64_MAX);
 	drop_listing(s->seen);
 	arena_done(&s->nodes_arena);
 }
