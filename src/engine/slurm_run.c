@@ -625,6 +625,14 @@ static void checked_file(struct slurm_run *r, enum slurm_file what, const struct
 		by_cluster(r);
 }
 
+/* Without the cluster's word: work that was done is done; of a command that failed the cluster may
+ * know more (a limit, an admin), so that counts only while it is silent, and a signal never. */
+static bool certain(const struct slurm_run *r, const struct engine_event *file)
+{
+	return (r->state == RUN_WAITING || r->state == RUN_RUNNING) && !r->has_fate &&
+	       file->end == RUN_END_EXIT && (file->exit_code == 0 || r->s->down);
+}
+
 void slurm_run_file(struct slurm_run *r, enum slurm_file what, const struct engine_event *ev,
 		    const char *text)
 {
@@ -632,6 +640,6 @@ void slurm_run_file(struct slurm_run *r, enum slurm_file what, const struct engi
 		fenced_file(r, what, ev, text);
 	else if (r->state == RUN_CHECKING)
 		checked_file(r, what, ev, text);
-	else if (what == SLURM_FILE_ENDED && (r->state == RUN_WAITING || r->state == RUN_RUNNING))
-		slurm_run_over(r, ev, text);    /* while the cluster is silent */
+	else if (what == SLURM_FILE_ENDED && certain(r, ev))
+		slurm_run_over(r, ev, text);
 }

@@ -25,6 +25,7 @@ def node(rig):
     with Node(rig) as n:
         n.up()
         yield n
+    rig.run("east", "scancel", "-n", "wrap", "-Q")
 
 
 def lines(path):
@@ -314,7 +315,8 @@ def fill(node, rig, limit="10"):
     job = rig.run("east", "sbatch", "--parsable", "-p", "npu", "-N", "2", "--exclusive", "--mem=0",
                   "--gres=gpu:ascend910b:8", "-t", limit, "-o", "/dev/null", "--wrap",
                   "sleep 120").strip()
-    until(lambda: node.up()["accelerators_free"] == 0)
+    until(lambda: rig.jobs("east")[int(job)][1] == "RUNNING")
+    until(lambda: (lambda s: s["accelerators_free"] + s["nodes_down"] == 0)(node.up()))
     return job
 
 
