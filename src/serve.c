@@ -130,8 +130,8 @@ static int first_token(struct daemon *d, struct err *err)
 	explicit_bzero(text, sizeof(text));
 	if (!r)
 		log_info("serve", "made the first token, with the roles user, operator, admin and "
-			 "security at once, in %s/token; make separate ones before a second person "
-			 "uses this node", d->config.state);
+			 "security at once, in %s/token; make accounts (suanlu user new) before a "
+			 "second person uses this node", d->config.state);
 	return r;
 }
 

@@ -253,7 +253,8 @@ static int to_caller(const struct oidc_config *c, const json_t *claims, struct t
 
 	*t = (struct token){ .foreign = true, .roles = roles_of(c, claims) };
 	if (!user || !text_is_name(user) || strlen(c->name) + 1 + strlen(user) > NAME_MAX_LEN)
-		return forbidden(err, "the claim that is the caller's name is not 1-40 of a-z, 0-9 and -");
+		return forbidden(err, "the claim that is the caller's name is not 1-40 of a-z, 0-9 "
+				      "and -");
 	if (!tenant || !text_is_name(tenant))
 		return forbidden(err, "the claim that is the caller's tenant is not a name");
 	if (!t->roles)

@@ -79,9 +79,9 @@ static void open_session(struct job *j)
 		reply_err(j->call, r, &err);
 		return;
 	}
-	doc = json_pack("{s:s, s:s, s:o, s:o, s:b}", "token", text, "user", t.user, "roles",
-			roles_json(t.roles), "expires", json_string(clock_format(t.expires_ms, when)), "change_password",
-			flow_password_once(j->api->flow, j->user));
+	doc = json_pack("{s:s, s:s, s:o, s:s, s:b}", "token", text, "user", t.user, "roles",
+			roles_json(t.roles), "expires", clock_format(t.expires_ms, when),
+			"change_password", flow_password_once(j->api->flow, j->user));
 	explicit_bzero(text, sizeof(text));
 	http_reply_header(j->call->req, "Cache-Control", "no-store");
 	reply_json(j->call, 201, doc);

@@ -102,7 +102,8 @@ static int login(struct remote *r, const char *name)
 			    "%s 的会话，有效期至 %s；请将令牌存入权限为 0600 的文件：\n"), name,
 		 out_s(got, "expires"));
 	if (json_is_true(json_object_get(got, "change_password")))
-		out_safe(stderr, "%s\n", tr("the password is for one time: change it with `suanlu user passwd`",
+		out_safe(stderr, "%s\n",
+			 tr("the password is for one time: change it with `suanlu user passwd`",
 					    "此密码为一次性密码：请用 `suanlu user passwd` 修改"));
 	out_safe(stdout, "%s\n", out_s(got, "token"));
 	json_decref(got);
@@ -219,7 +220,8 @@ int cmd_user(int argc, char **argv)
 	int key, res;
 
 	while ((key = opt_next(&s)) >= 0)
-		json_object_set_new(doc, key == O_TENANT ? "tenant" : key == O_TITLE ? "title" : "roles",
+		json_object_set_new(doc,
+				    key == O_TENANT ? "tenant" : key == O_TITLE ? "title" : "roles",
 				    key == O_ROLE ? list_json(s.value) : json_string(s.value));
 	res = key == OPT_END ? 0 : key == OPT_HELP ? -1 : CMD_USAGE;
 	if (res == 0)
