@@ -80,6 +80,22 @@ static void dec_limits(struct dec *d, const json_t *json, struct flow_limits *l)
 		d->r = x.r;
 }
 
+static void dec_audit(struct dec *d, const json_t *json, struct config *c)
+{
+	static const char *const digests[] = { "sm3", "sha256", NULL };
+	unsigned which = 0;
+	struct dec x;
+
+	if (!json)
+		return;
+	dec_begin(&x, json, dec_path(d, "audit"), d->lines, d->arena, d->err);
+	dec_enum(&x, "digest", DEC_OPT, digests, &which);
+	dec_u32(&x, "days", DEC_OPT, AUDIT_DAYS_MIN, 36500, &c->limits.audit_days);
+	c->digest = which ? DIGEST_SHA256 : DIGEST_SM3;
+	if (dec_end(&x) && !d->r)
+		d->r = x.r;
+}
+
 static void dec_http(struct dec *d, const json_t *json, struct http_limits *l)
 {
 	struct dec x;
@@ -196,6 +212,7 @@ static int decode(const json_t *json, const struct json_lines *lines, struct con
 	dec_u64(&d, "seed", DEC_OPT, 0, INT64_MAX, &c->seed);
 	dec_str(&d, "catalogue", DEC_OPT, 1, 4096, &catalogue);
 	dec_limits(&d, dec_object(&d, "limits", DEC_OPT), &c->limits);
+	dec_audit(&d, dec_object(&d, "audit", DEC_OPT), c);
 	dec_http(&d, dec_object(&d, "http", DEC_OPT), &c->http);
 	dec_files(&d, dec_object(&d, "files", DEC_OPT), c);
 	config_tls(&d, dec_object(&d, "tls", DEC_OPT), c);
@@ -221,7 +238,7 @@ int config_parse(const char *text, size_t n, struct config *ret, struct err *err
 	int r;
 
 	*ret = (struct config){ .listen = "127.0.0.1:7070", .region = "cn", .log = "info",
-				.seed = 1 };
+				.seed = 1, .digest = DIGEST_SM3 };
 	arena_init(&ret->arena);
 	flow_limits_default(&ret->limits);
 	http_limits_default(&ret->http);

@@ -6,6 +6,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include "base/digest.h"
 #include "domain/accel.h"
 #include "domain/pool.h"
 #include "flow/flow.h"
@@ -26,6 +27,7 @@ struct config {
 	uint32_t npools;
 	struct pool **pools;            /* flow takes them over: npools is then 0 */
 	const char *const *read_roots, *const *write_roots;
+	enum digest_kind digest;        /* of the audit log */
 	struct flow_limits limits;
 	struct http_limits http;
 	bool tls;                       /* the next two hold */

@@ -153,6 +153,7 @@ static int start_flow(struct daemon *d, struct err *err)
 		return r;
 	if (mkdir(fc.dir, 0700) && errno != EEXIST)
 		return err_set(err, -errno, "could not make %s: %s", fc.dir, strerror(errno));
+	d->store->digest = c->digest;
 	fc.store = d->store;
 	c->npools = 0;          /* flow's from here on */
 	return flow_new(&fc, &d->flow, err);

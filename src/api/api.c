@@ -212,11 +212,26 @@ static bool on_head(void *arg, struct http_request *req, size_t *ret_body_max)
 	return true;
 }
 
+/* For the audit log. */
+static void actor(void *arg, char out[CHAIN_ACTOR_MAX])
+{
+	const struct api_call *c = arg;
+	char text[CHAIN_ACTOR_MAX];
+
+	snprintf(text, sizeof(text), "%s of %s, token %u, from %s",
+		 c->who.user[0] ? c->who.user : c->who.name, c->who.tenant,
+		 c->who.id, http_peer_text(c->req));
+	chain_actor(out, text);
+}
+
 static void on_request(void *arg, struct http_request *req)
 {
 	struct api_call *c = req->user;
+	struct flow *f = c->api->flow;
 
-	c->route->fn(c);
+	flow_actor(f, actor, c);
+	c->route->fn(c);        /* may be the end of it */
+	flow_actor(f, NULL, NULL);
 }
 
 static void on_gone(void *arg, struct http_request *req)

@@ -301,6 +301,8 @@ void api_password_reset(struct api_call *c);
 void api_own_token_list(struct api_call *c);
 void api_own_token_new(struct api_call *c);
 void api_own_token_revoke(struct api_call *c);
+void api_audit_list(struct api_call *c);
+void api_audit_head(struct api_call *c);
 void api_tes_info(struct api_call *c);
 void api_tes_create(struct api_call *c);
 void api_tes_list(struct api_call *c);

@@ -109,6 +109,9 @@ const struct api_route api_routes[] = {
 	  api_token_new, SCOPE_IDENTITY_WRITE },
 	{ "DELETE", "/v1/tokens/{id}", KEEPERS, 0, "", api_token_revoke, SCOPE_IDENTITY_WRITE },
 
+	{ "GET", "/v1/audit", ROLE_AUDITOR, 0, "limit after", api_audit_list, SCOPE_AUDIT_READ },
+	{ "GET", "/v1/audit/head", ROLE_AUDITOR, 0, "", api_audit_head, SCOPE_AUDIT_READ },
+
 	{ "GET", "/ga4gh/tes/v1/service-info", ROLE_ANY, 0, "", api_tes_info, SCOPE_TASKS_READ },
 	{ "POST", "/ga4gh/tes/v1/tasks", ROLE_USER, API_BODY_TASK, "",
 	  api_tes_create, SCOPE_TASKS_WRITE },

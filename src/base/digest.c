@@ -10,6 +10,7 @@
 
 struct digest {
 	EVP_MD_CTX *ctx;
+	EVP_MD *methods[DIGEST_SHA256 + 1];     /* NULL: not used yet */
 };
 
 static const char *const names[] = { [DIGEST_SM3] = "sm3", [DIGEST_SHA256] = "sha256" };
@@ -28,15 +29,13 @@ enum digest_kind digest_parse(const char *s)
 }
 
 /* EVP_sm3() looks its provider up at every use, which costs more than a short text does. */
-static const EVP_MD *method(enum digest_kind k)
+static const EVP_MD *method(struct digest *d, enum digest_kind k)
 {
-	static _Thread_local EVP_MD *fetched[DIGEST_SHA256 + 1];
-
 	if (k != DIGEST_SM3 && k != DIGEST_SHA256)
 		abort();
-	if (!fetched[k])
-		fetched[k] = EVP_MD_fetch(NULL, k == DIGEST_SM3 ? "SM3" : "SHA256", NULL);
-	return fetched[k];
+	if (!d->methods[k])
+		d->methods[k] = EVP_MD_fetch(NULL, k == DIGEST_SM3 ? "SM3" : "SHA256", NULL);
+	return d->methods[k];
 }
 
 struct digest *digest_new(void)
@@ -51,15 +50,18 @@ struct digest *digest_new(void)
 
 struct digest *digest_free(struct digest *d)
 {
-	if (d)
-		EVP_MD_CTX_free(d->ctx);
+	if (!d)
+		return NULL;
+	EVP_MD_CTX_free(d->ctx);
+	for (enum digest_kind k = DIGEST_SM3; k <= DIGEST_SHA256; k++)
+		EVP_MD_free(d->methods[k]);
 	free(d);
 	return NULL;
 }
 
 void digest_begin(struct digest *d, enum digest_kind k)
 {
-	if (EVP_DigestInit_ex2(d->ctx, method(k), NULL) != 1)
+	if (EVP_DigestInit_ex2(d->ctx, method(d, k), NULL) != 1)
 		abort();
 }
 

@@ -39,6 +39,8 @@ const struct cmd cmds[] = {
 	  "what a tenant has left; refunds", "租户预算与退款", cmd_budget },
 	{ "statement", "[OPTIONS]", "a month of a tenant, a pool owner or an issuer", "月度对账单",
 	  cmd_statement },
+	{ "audit", "[ls | export | head | verify [FILE]]", "the audit log, and is it as it was",
+	  "审计日志：查看、导出与校验", cmd_audit },
 	{ "node", "", "the daemon: version, health, counts", "守护进程：版本、状态与计数", cmd_node },
 	{ "export", "[OPTIONS]", "write what the node has seen to a file, for plan and simulate",
 	  "导出历史，供 plan 与 simulate 使用", cmd_export },

@@ -59,6 +59,13 @@ struct pool_ask {
 		*constraint, *dir, *ca;
 };
 int cmd_pools_add(const struct pool_ask *a);
+/* Also main's: the audit log of a state directory.  `row` for each row of the journal beside it. */
+struct chain_entry;
+struct audit_row;
+struct err;
+int cmd_audit_walk(const char *dir, int (*entry)(void *arg, const struct chain_entry *e),
+		   int (*row)(void *arg, const struct audit_row *row, const struct chain_entry *e),
+		   void *arg, struct err *err);
 
 int cmd_submit(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
@@ -75,6 +82,7 @@ int cmd_price(int argc, char **argv);
 int cmd_voucher(int argc, char **argv);
 int cmd_budget(int argc, char **argv);
 int cmd_statement(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 int cmd_node(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);

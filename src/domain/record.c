@@ -22,10 +22,11 @@ static const struct kind {
 	const char *name;
 	bool doc;
 	enum audit audit;
+	bool secret;
 } kinds[RECORD_KIND_END] = {
 	[RECORD_NODE]      = { "node", true, AUDIT_YES },
 	[RECORD_DEMAND]    = { "demand", true, AUDIT_NO },
-	[RECORD_TOKEN]     = { "token", true, AUDIT_YES },
+	[RECORD_TOKEN]     = { "token", true, AUDIT_YES, true },
 	[RECORD_POOL]      = { "pool", true, AUDIT_YES },
 	[RECORD_DATASET]   = { "dataset", true, AUDIT_YES },
 	[RECORD_SUBMIT]    = { "submit", true, AUDIT_YES },
@@ -48,9 +49,12 @@ static const struct kind {
 	[RECORD_CHECKPOINT] = { "checkpoint", true, AUDIT_NO },      /* a sum of the others */
 	[RECORD_TENANT]    = { "tenant", true, AUDIT_YES },
 	[RECORD_USER]      = { "user", true, AUDIT_YES },
-	[RECORD_PASSWORD]  = { "password", true, AUDIT_YES },
-	[RECORD_SESSION]   = { "session", true, AUDIT_YES },
+	[RECORD_PASSWORD]  = { "password", true, AUDIT_YES, true },
+	[RECORD_SESSION]   = { "session", true, AUDIT_YES, true },
 	[RECORD_TOKEN_USE] = { "token_use", true, AUDIT_NO },
+	[RECORD_PRUNED]    = { "pruned", true, AUDIT_YES },
+	[RECORD_ANCHOR]    = { "anchor", true, AUDIT_YES },
+	[RECORD_AUDIT_READ] = { "audit_read", true, AUDIT_YES },
 };
 
 /* Events that an END may carry, and the words for them. */
@@ -77,6 +81,19 @@ const char *record_kind_name(enum record_kind k)
 enum audit record_audit(enum record_kind k)
 {
 	return is_kind(k) ? kinds[k].audit : AUDIT_UNSAID;
+}
+
+bool record_secret(enum record_kind k)
+{
+	return is_kind(k) && kinds[k].secret;
+}
+
+enum record_kind record_kind_parse(const char *name)
+{
+	for (int k = 0; name && k < RECORD_KIND_END; k++)
+		if (kinds[k].name && !strcmp(kinds[k].name, name))
+			return (enum record_kind)k;
+	return RECORD_NONE;
 }
 
 static bool has_document(enum record_kind k)

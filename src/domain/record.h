@@ -54,11 +54,17 @@ enum record_kind {
 
 	/* of the node, too */
 	RECORD_DEMAND = 70,     /* a lesson: the mix of tasks that placement goes by from here on */
+	/* of the audit log alone: never in the journal, never applied */
+	RECORD_PRUNED = 53,     /* the store: closed submissions older than this may be gone */
+	RECORD_ANCHOR = 54,     /* the store: older entries of the log are gone, up to this one */
+	RECORD_AUDIT_READ = 55, /* somebody read the audit log */
 };
 
 /* Does a row of this kind belong into the audit log?  Every kind says so, in one table. */
 enum audit { AUDIT_UNSAID, AUDIT_YES, AUDIT_NO };
 enum audit record_audit(enum record_kind k);
+bool record_secret(enum record_kind k);         /* its body has what nobody may be shown: hashes … */
+enum record_kind record_kind_parse(const char *name);           /* RECORD_NONE: there is no such kind */
 enum { RECORD_KIND_END = 100 };         /* beyond the largest */
 
 /* One struct for all kinds; fields that a kind does not use are zero. */

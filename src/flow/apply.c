@@ -186,6 +186,11 @@ int flow_apply(struct flow *f, const struct record *r, struct err *err)
 		return label_apply(f, r, err);
 	case RECORD_DEMAND:
 		return placement_apply(f, r);
+	case RECORD_PRUNED:
+	case RECORD_ANCHOR:
+	case RECORD_AUDIT_READ:
+		return err_set(err, -EPROTO, "a record %s does not belong into the journal",
+			       record_kind_name(r->kind));
 	case RECORD_SUBMIT:
 		return apply_submit(f, r, err);
 	case RECORD_PRICE: case RECORD_VOUCHER: case RECORD_BUDGET: case RECORD_REFUND:

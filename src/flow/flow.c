@@ -18,6 +18,7 @@ enum {
 	PRUNE_EVERY_MS = 10 * 60 * 1000,
 	PRUNE_CALM_MS = 60 * 60 * 1000, /* so long the clock has to be undisturbed before */
 	PRUNE_MAX = 10000,
+	AUDIT_PRUNE_EVERY_MS = 24 * 3600 * 1000,        /* each time leaves an anchor behind */
 	GAVE_BACK_MS = 10 * 1000,
 	FRESH_S = 30,                   /* three times the longest pause between two listings */
 };
@@ -26,7 +27,7 @@ void flow_limits_default(struct flow_limits *l)
 {
 	*l = (struct flow_limits){
 		.waiting_max = 2000000, .tenant_waiting_max = 1000000, .finished_max = 50000,
-		.history_days = 180, .pending_max = 64 << 20, .commit_fail_s = 30,
+		.history_days = 190, .audit_days = 190, .pending_max = 64 << 20, .commit_fail_s = 30,
 		.stop_grace_ms = 5000,
 	};
 }
@@ -86,6 +87,12 @@ static void prune(struct flow *f, int64_t now)
 	int64_t mono = clock_mono_ms();
 
 	if (clock_calm_ms(&f->calm, now, mono) < PRUNE_CALM_MS || mono < f->prune_next_ms)
+	if (llabs(now - f->audit_pruned_ms) > AUDIT_PRUNE_EVERY_MS) {
+		f->audit_pruned_ms = now;
+		f->c.store->ops->audit_prune(f->c.store,
+					     now - (int64_t)f->c.limits.audit_days * 86400 * 1000);
+	}
+	if (llabs(now - f->pruned_ms) < PRUNE_EVERY_MS)
 		return;
 	f->prune_next_ms = mono + PRUNE_EVERY_MS;
 	f->c.store->ops->prune(f->c.store, now - (int64_t)f->c.limits.history_days * 86400 * 1000,

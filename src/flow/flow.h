@@ -43,7 +43,8 @@ struct flow_limits {
 	uint32_t tenant_waiting_max;    /* of one tenant; default 1,000,000 */
 	uint32_t tenant_running_max;    /* 0: no limit.  Gives reason `quota` */
 	uint32_t finished_max;          /* ended tasks kept in memory for ls; default 50,000 */
-	uint32_t history_days;          /* closed submissions are kept so long; default 180 */
+	uint32_t history_days;          /* closed submissions are kept so long; default 190 */
+	uint32_t audit_days;            /* the audit log is kept so long; default 190, AUDIT_DAYS_MIN */
 	size_t pending_max;             /* bytes not durable before FLOW_E_BUSY; default 64 MiB */
 	uint32_t commit_fail_s;         /* a store in trouble stops the daemon after; default 30 */
 	uint32_t stop_grace_ms;         /* between TERM and KILL of a cancelled run; default 5,000 */
@@ -63,6 +64,9 @@ struct flow_config {
 	void (*fatal)(void *arg, const char *why);       /* the store gave up: stop the daemon */
 	void *fatal_arg;
 };
+
+/* Six months, the longest there are: what the law asks of logs (网络安全法, article 21). */
+enum { AUDIT_DAYS_MIN = 184 };
 
 void flow_limits_default(struct flow_limits *l);
 
@@ -281,6 +285,14 @@ int flow_budget_change(struct flow *f, const json_t *doc, const struct token *wh
 int flow_refund(struct flow *f, uint64_t sub, uint64_t task, const struct money *charge,
 		int64_t micro, const char *reason, const struct token *who, struct money *ret,
 		struct err *err);
+/* ---- the audit log ---- */
+
+/* Who causes what is recorded from now on, for the audit log: fn is asked at most once, when
+ * something is.  NULL: the node itself.  The caller resets it before the loop turns. */
+void flow_actor(struct flow *f, void (*fn)(void *arg, char out[CHAIN_ACTOR_MAX]), void *arg);
+
+/* Somebody reads the audit log: that is recorded, before the answer leaves. */
+void flow_audit_note_read(struct flow *f, uint64_t after, unsigned limit);
 
 /* ---- durability and watching ---- */
 

@@ -145,8 +145,14 @@ static void declare(struct flow *f, const struct pool *p)
 	json_decref(r.doc);
 }
 
+static void by_configuration(void *arg, char out[CHAIN_ACTOR_MAX])
+{
+	chain_actor(out, "configuration");
+}
+
 void label_declare(struct flow *f)
 {
+	flow_actor(f, by_configuration, NULL);
 	for (uint32_t i = 0; i < f->c.npools; i++) {
 		const struct pool *p = f->c.pools[i];
 		const struct pool_label *l;
@@ -159,6 +165,7 @@ void label_declare(struct flow *f)
 				 level_name(p->declared_clearance), p->region,
 				 level_name(l->confirmed), l->confirmed_region);
 	}
+	flow_actor(f, NULL, NULL);
 }
 
 /* ---- the security role ---- */

@@ -158,11 +158,15 @@ struct flow {
 	uint32_t after_head, nafter, after_cap;
 	struct held_row *held, **held_end;
 	struct flow_watch *watches;
+	void (*actor_fn)(void *arg, char out[CHAIN_ACTOR_MAX]);         /* NULL: the node itself */
+	void *actor_arg;
+	char actor[CHAIN_ACTOR_MAX];    /* "": not asked yet */
 	uint64_t appended, durable;
 	struct buf body;                /* scratch of the encoder */
 	struct flow_counts counts;
 	struct clock_calm calm;
 	int64_t prune_next_ms;          /* by the monotonic clock */
+	int64_t pruned_ms, audit_pruned_ms;
 	struct books *books;            /* money: books.h */
 };
 

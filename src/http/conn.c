@@ -496,6 +496,30 @@ static void on_refused_closed(uv_handle_t *h)
 	free(h->data);
 }
 
+static void read_peer(struct http_conn *c)
+{
+	struct sockaddr_storage at;
+	char host[46] = "";
+	int n = sizeof(at);
+	bool v6;
+
+	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&at, &n))
+		return;
+	v6 = at.ss_family == AF_INET6;
+	if (v6)
+		uv_ip6_name((struct sockaddr_in6 *)&at, host, sizeof(host));
+	else
+		uv_ip4_name((struct sockaddr_in *)&at, host, sizeof(host));
+	snprintf(c->peer, sizeof(c->peer), v6 ? "[%s]:%u" : "%s:%u", host,
+		 ntohs(v6 ? ((struct sockaddr_in6 *)&at)->sin6_port :
+			    ((struct sockaddr_in *)&at)->sin_port));
+}
+
+const char *http_peer_text(const struct http_request *req)
+{
+	return req->conn->peer;
+}
+
 void conn_accept(struct http_server *s, uv_stream_t *listener)
 {
 	struct http_conn *c = mem_alloc(sizeof(*c));
@@ -515,6 +539,7 @@ void conn_accept(struct http_server *s, uv_stream_t *listener)
 	else
 		s->nconns++;
 	uv_tcp_nodelay(&c->tcp, 1);
+	read_peer(c);
 	conn_enter(c, s->tls ? CONN_HELLO : CONN_IDLE);
 	uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
 	if (over && s->tls) {

@@ -62,6 +62,7 @@ struct exchange {
 
 struct http_conn {
 	uv_tcp_t tcp;
+	char peer[HTTP_PEER_MAX];       /* "192.0.2.7:4711" */
 	struct http_server *server;
 	struct http_conn *prev, *next;  /* the phase's list */
 	struct exchange *x;

@@ -76,6 +76,10 @@ struct http_handler {
 	void (*gone)(void *arg, struct http_request *req);
 };
 
+/* Who is at the other end: "192.0.2.7:4711", "[2001:db8::1]:4711", or "" (the request's lifetime). */
+enum { HTTP_PEER_MAX = 56 };
+const char *http_peer_text(const struct http_request *req);
+
 void http_limits_default(struct http_limits *l);
 
 /* Create (SIGPIPE is ignored from here on), then listen on "127.0.0.1:8080" or

@@ -4,14 +4,17 @@
  * append and durable as with a disk.  Everything runs on the loop thread.
  */
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "loop/mail.h"
 #include "loop/timer.h"
+#include "store/audit.h"
 #include "store/queue.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { RETRY_MS = 10 };         /* quicker than a disk's: tests wait for it */
 
@@ -30,6 +33,7 @@ struct read_job {
 	store_row_fn fn;
 	store_end_fn end;
 	void *arg;
+	store_audit_fn audit_fn;        /* links of the audit chain after after_seq */
 };
 
 struct memory_store {
@@ -43,8 +47,11 @@ struct memory_store {
 	size_t nsubjects, subjects_cap;
 	struct read_job *reads, **reads_end;
 	int64_t prune_before_ms;
+	int64_t audit_before_ms;
 	unsigned prune_max, fail;
 	int64_t failing_since_ms;
+	struct chain chain;
+	struct audit_list links;        /* without bodies, but for the store's own */
 };
 
 static struct memory_store *self(const struct store *s)
@@ -116,8 +123,49 @@ static void note_failure(struct memory_store *s)
 			      now - s->failing_since_ms + 1);
 }
 
+static void link_add(struct memory_store *s, struct chain_link *l, const char *body, size_t n,
+		     bool keep)
+{
+	struct chain_entry a = { .body = keep ? body : NULL, .body_len = n };
+
+	s->chain.kind = s->base.digest ? s->base.digest : DIGEST_SM3;
+	memcpy(a.prev, s->chain.head, DIGEST_LEN);
+	chain_add(&s->chain, l, body, n);
+	a.link = *l;
+	audit_list_push(&s->links, &a);
+}
+
+static void link_row(struct memory_store *s, const struct store_row *row)
+{
+	struct chain_link l;
+
+	audit_link(row, &l);
+	link_add(s, &l, row->body, row->body_len, row->only);
+}
+
+static void link_own(struct memory_store *s, uint32_t kind, const char *text, size_t n)
+{
+	struct chain_link l = { .at_ms = clock_now_ms(), .kind = kind };
+
+	chain_actor(l.actor, "node");
+	link_add(s, &l, text, n, true);
+}
+
+/* All that was appended, but what is a link and nothing else. */
+static void keep_rows(struct memory_store *s)
+{
+	while (s->queue.head) {
+		if (s->queue.head->row.only)
+			free(store_queue_pop(&s->queue));
+		else
+			store_queue_take(&s->queue, &s->rows, 1, SIZE_MAX);
+	}
+}
+
 static void commit(struct memory_store *s)
 {
+	uint64_t last = s->queue.rows ? s->queue.last->row.seq : 0;
+
 	if (!s->queue.rows)
 		return;
 	if (s->fail) {
@@ -125,18 +173,20 @@ static void commit(struct memory_store *s)
 		return;
 	}
 	for (const struct store_item *i = s->queue.head; i; i = i->next) {
+		if (i->row.audit)
+			link_row(s, &i->row);
 		if (i->row.opens)
 			subject_open(s, &i->row);
 		if (i->row.closes)
 			subject_close(s, &i->row);
 	}
-	store_queue_take(&s->queue, &s->rows, UINT32_MAX, SIZE_MAX);
+	keep_rows(s);
 	if (s->failing_since_ms) {
 		s->failing_since_ms = 0;
 		if (s->ev.trouble)
 			s->ev.trouble(s->ev.arg, "the journal is written again", 0);
 	}
-	s->ev.durable(s->ev.arg, s->rows.last->row.seq);
+	s->ev.durable(s->ev.arg, last);
 }
 
 static bool asked_for(const struct memory_store *s, const struct read_job *j,
@@ -158,11 +208,44 @@ static bool asked_for(const struct memory_store *s, const struct read_job *j,
 	return of && of->opened_seq == row->seq;
 }
 
-static void read_one(const struct memory_store *s, const struct read_job *j)
+static const struct store_item *row_of(const struct memory_store *s, uint64_t seq)
 {
+	const struct store_item *i = s->rows.head;
+
+	while (i && i->row.seq != seq)
+		i = i->next;
+	return i;
+}
+
+static int read_links(const struct memory_store *s, const struct read_job *j)
+{
+	uint64_t after = j->after_seq == UINT64_MAX ? s->chain.no - !!s->chain.no : j->after_seq;
 	unsigned left = j->max;
 	int r = 0;
 
+	for (const struct audit_item *i = s->links.head; i && left && !r; i = i->next) {
+		struct chain_entry a = i->a;
+		const struct store_item *row = a.link.seq ? row_of(s, a.link.seq) : NULL;
+
+		if (a.link.no <= after)
+			continue;
+		if (row) {
+			a.body = row->row.body;
+			a.body_len = row->row.body_len;
+		}
+		r = j->audit_fn(j->arg, &a);
+		left--;
+	}
+	return r;
+}
+
+static void read_one(const struct memory_store *s, const struct read_job *j)
+{
+	unsigned left = j->max;
+	int r = j->audit_fn ? read_links(s, j) : 0;
+
+	if (j->audit_fn)
+		left = 0;
 	for (const struct store_item *i = s->rows.head; i && left && !r; i = i->next) {
 		if (!asked_for(s, j, &i->row))
 			continue;
@@ -222,9 +305,36 @@ static const struct subject *oldest(const struct memory_store *s)
 
 static void prune(struct memory_store *s)
 {
-	for (const struct subject *j; s->prune_max && (j = oldest(s)) != NULL; s->prune_max--)
+	char text[AUDIT_TEXT_MAX];
+	bool some = false;
+
+	for (const struct subject *j; s->prune_max && (j = oldest(s)) != NULL; s->prune_max--) {
 		forget(s, j->no);
+		some = true;
+	}
+	if (some)
+		link_own(s, STORE_KIND_PRUNED, text, audit_pruned_text(s->prune_before_ms, text));
 	s->prune_max = 0;
+}
+
+static void audit_prune(struct memory_store *s)
+{
+	struct audit_item *i = s->links.head, *next;
+	uint8_t hash[DIGEST_LEN];
+	char text[AUDIT_TEXT_MAX];
+	uint64_t up_to = 0;
+
+	for (; i && i->next && i->a.link.at_ms < s->audit_before_ms; i = next) {
+		next = i->next;
+		up_to = i->a.link.no;
+		memcpy(hash, i->a.link.hash, DIGEST_LEN);
+		s->links.head = next;
+		s->links.n--;
+		free(i);
+	}
+	s->audit_before_ms = 0;
+	if (up_to)
+		link_own(s, STORE_KIND_ANCHOR, text, audit_anchor_text(up_to, hash, text));
 }
 
 static void on_mail(void *arg)
@@ -235,6 +345,7 @@ static void on_mail(void *arg)
 		commit(s);
 	read_all(s);
 	prune(s);
+	audit_prune(s);
 }
 
 static void on_retry(void *arg)
@@ -358,6 +469,28 @@ static void memory_prune(struct store *base, int64_t before_ms, unsigned max)
 	mail_send(s->mail);
 }
 
+static void memory_audit_read(struct store *base, uint64_t after_no, unsigned max,
+			      store_audit_fn fn, store_end_fn end, void *arg)
+{
+	struct memory_store *s = self(base);
+	struct read_job *j = mem_alloc(sizeof(*j));
+
+	*j = (struct read_job){
+		.after_seq = after_no, .max = max, .audit_fn = fn, .end = end, .arg = arg,
+	};
+	*s->reads_end = j;
+	s->reads_end = &j->next;
+	mail_send(s->mail);
+}
+
+static void memory_audit_prune(struct store *base, int64_t before_ms)
+{
+	struct memory_store *s = self(base);
+
+	s->audit_before_ms = before_ms;
+	mail_send(s->mail);
+}
+
 static struct store *memory_free(struct store *base)
 {
 	struct memory_store *s = self(base);
@@ -377,6 +510,8 @@ static struct store *memory_free(struct store *base)
 	mail_free(s->mail);
 	store_queue_done(&s->queue);
 	store_queue_done(&s->rows);
+	audit_list_done(&s->links);
+	chain_done(&s->chain);
 	free(s->subjects);
 	free(s);
 	return NULL;
@@ -391,6 +526,8 @@ static const struct store_ops memory_ops = {
 	.read_lasting = memory_read_lasting,
 	.subject_of = memory_subject_of,
 	.prune = memory_prune,
+	.audit_read = memory_audit_read,
+	.audit_prune = memory_audit_prune,
 	.free = memory_free,
 };
 
@@ -402,6 +539,7 @@ int store_memory_open(uv_loop_t *loop, const struct store_events *ev, struct sto
 	s->base.ops = &memory_ops;
 	s->ev = *ev;
 	s->next_seq = 1;
+	chain_init(&s->chain);
 	s->reads_end = &s->reads;
 	s->mail = mail_new(loop, on_mail, s);
 	s->retry = timer_new(loop, on_retry, s);

@@ -21,7 +21,8 @@ static void push_item(struct store_queue *q, struct store_item *item)
 
 size_t store_item_size(const struct store_row *row)
 {
-	return sizeof(struct store_item) + row->body_len;
+	return sizeof(struct store_item) + row->body_len +
+	       (row->actor ? strlen(row->actor) + 1 : 0);
 }
 
 void store_queue_push(struct store_queue *q, const struct store_row *row)
@@ -32,6 +33,8 @@ void store_queue_push(struct store_queue *q, const struct store_row *row)
 	item->row.body = item->body;
 	if (row->body_len)
 		memcpy(item->body, row->body, row->body_len);
+	if (row->actor)
+		item->row.actor = strcpy(item->body + row->body_len, row->actor);
 	push_item(q, item);
 }
 

@@ -10,7 +10,7 @@
 struct store_item {
 	struct store_item *next;
 	struct store_row row;           /* row.body points at body */
-	char body[];
+	char body[];                    /* and the actor */
 };
 
 struct store_queue {

@@ -39,6 +39,9 @@ struct read_job {
 	store_end_fn end;
 	void *arg;
 	struct store_queue rows;        /* the slice just read */
+	store_audit_fn audit_fn;        /* not NULL: links of the audit chain are read */
+	struct sqlite_audit_query audit_query;
+	struct audit_list links;
 	bool more;
 	int r;
 };
@@ -75,6 +78,7 @@ struct sqlite_store {
 	char trouble_text[240];
 	int64_t prune_before_ms;
 	unsigned prune_left;
+	int64_t audit_before_ms;        /* links older than this may go; 0: nothing is asked */
 	struct read_list asked, answered;
 	bool stop, gave_up;
 };
@@ -139,7 +143,7 @@ static void write_batch(struct sqlite_store *s, const struct store_queue *batch)
 	for (;;) {
 		bool last = stopping(s);
 
-		if (sqlite_rows_commit(&s->w, batch, &err) == 0) {
+		if (sqlite_rows_commit(&s->w, batch, s->base.digest, &err) == 0) {
 			committed(s, batch);
 			return;
 		}
@@ -171,19 +175,25 @@ static void prune_step(struct sqlite_store *s, int64_t before_ms, unsigned left)
 	uv_mutex_unlock(&s->mutex);
 }
 
+struct pruning {
+	int64_t before_ms, audit_before_ms;
+	unsigned left;
+};
+
 /* Sleep until there is work, and take it.  False: the end. */
-static bool next_work(struct sqlite_store *s, struct store_queue *batch, int64_t *ret_before_ms,
-		      unsigned *ret_prune)
+static bool next_work(struct sqlite_store *s, struct store_queue *batch, struct pruning *ret)
 {
 	bool go;
 
 	uv_mutex_lock(&s->mutex);
-	while (!s->stop && !s->queue.rows && !s->prune_left)
+	while (!s->stop && !s->queue.rows && !s->prune_left && !s->audit_before_ms)
 		uv_cond_wait(&s->writer_cond, &s->mutex);
 	store_queue_take(&s->queue, batch, BATCH_ROWS, BATCH_BYTES);
-	*ret_before_ms = s->prune_before_ms;
-	*ret_prune = s->stop ? 0 : s->prune_left;
-	go = !s->gave_up && (batch->rows || *ret_prune);
+	*ret = (struct pruning){ s->prune_before_ms, s->audit_before_ms, s->prune_left };
+	if (s->stop)
+		ret->left = 0, ret->audit_before_ms = 0;
+	s->audit_before_ms = 0;
+	go = !s->gave_up && (batch->rows || ret->left || ret->audit_before_ms);
 	uv_mutex_unlock(&s->mutex);
 	return go;
 }
@@ -192,15 +202,17 @@ static void writer_main(void *arg)
 {
 	struct sqlite_store *s = arg;
 	struct store_queue batch = { 0 };
-	int64_t before_ms;
-	unsigned prune;
+	struct pruning p;
+	struct err err;
 
-	while (next_work(s, &batch, &before_ms, &prune)) {
+	while (next_work(s, &batch, &p)) {
 		if (batch.rows)
 			write_batch(s, &batch);
 		store_queue_done(&batch);
-		if (prune)
-			prune_step(s, before_ms, prune);
+		if (p.left)
+			prune_step(s, p.before_ms, p.left);
+		if (p.audit_before_ms && sqlite_rows_audit_prune(&s->w, p.audit_before_ms, &err))
+			log_warn("store", "%s; the next call tries again", err.text);
 	}
 	store_queue_done(&batch);
 }
@@ -233,7 +245,10 @@ static void read_slice(struct sqlite_reader *rd, struct read_job *j)
 {
 	struct err err;
 
-	j->r = sqlite_rows_slice(rd, &j->query, &j->rows, &j->more, &err);
+	if (j->audit_fn)
+		j->r = sqlite_audit_slice(rd->audit, &j->audit_query, &j->links, &j->more, &err);
+	else
+		j->r = sqlite_rows_slice(rd, &j->query, &j->rows, &j->more, &err);
 	if (j->r)
 		log_warn("store", "%s", err.text);
 }
@@ -272,6 +287,7 @@ static void ask(struct sqlite_store *s, struct read_job *j)
 static void job_end(struct read_job *j, int r)
 {
 	store_queue_done(&j->rows);
+	audit_list_done(&j->links);
 	if (j->end)
 		j->end(j->arg, r);
 	free(j);
@@ -283,9 +299,12 @@ static void deliver(struct sqlite_store *s, struct read_job *j)
 
 	for (const struct store_item *i = j->rows.head; i && !r; i = i->next)
 		r = j->fn(j->arg, &i->row);
+	for (const struct audit_item *i = j->links.head; i && !r; i = i->next)
+		r = j->audit_fn(j->arg, &i->a);
 	if (!r)
 		r = j->r;
 	store_queue_done(&j->rows);
+	audit_list_done(&j->links);
 	if (!r && j->more)
 		ask(s, j);
 	else
@@ -332,6 +351,7 @@ static void sqlite_append(struct store *base, struct store_row *row)
 	assert(row->body_len <= STORE_BODY_MAX);
 	assert(row->subject <= INT64_MAX && row->task <= INT64_MAX);
 	assert(row->subject || !(row->opens || row->closes));
+	assert(row->audit || !row->only);
 	row->seq = s->next_seq++;
 	s->pending += store_item_size(row);
 	uv_mutex_lock(&s->mutex);
@@ -369,6 +389,27 @@ static void sqlite_read_lasting(struct store *base, int64_t from_ms, int64_t unt
 		.fn = fn, .end = end, .arg = arg,
 	};
 	ask(self(base), j);
+}
+
+static void sqlite_audit_read(struct store *base, uint64_t after_no, unsigned max,
+			      store_audit_fn fn, store_end_fn end, void *arg)
+{
+	struct read_job *j = mem_alloc(sizeof(*j));
+
+	*j = (struct read_job){
+		.audit_query = { after_no, max }, .audit_fn = fn, .end = end, .arg = arg,
+	};
+	ask(self(base), j);
+}
+
+static void sqlite_audit_forget(struct store *base, int64_t before_ms)
+{
+	struct sqlite_store *s = self(base);
+
+	uv_mutex_lock(&s->mutex);
+	s->audit_before_ms = before_ms;
+	uv_cond_signal(&s->writer_cond);
+	uv_mutex_unlock(&s->mutex);
 }
 
 static uint64_t sqlite_subject_of(struct store *base, uint64_t no)
@@ -458,6 +499,7 @@ static void close_files(struct sqlite_store *s)
 	for (size_t i = 0; i < ARRAY_LEN(dbs); i++)
 		if (dbs[i])
 			close_db(dbs[i]);
+	sqlite_rows_close_writer(&s->w);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 }
@@ -507,6 +549,8 @@ static const struct store_ops sqlite_ops = {
 	.read_lasting = sqlite_read_lasting,
 	.subject_of = sqlite_subject_of,
 	.prune = sqlite_prune,
+	.audit_read = sqlite_audit_read,
+	.audit_prune = sqlite_audit_forget,
 	.free = sqlite_free,
 };
 

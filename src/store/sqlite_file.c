@@ -22,9 +22,9 @@ enum {
 };
 
 /* src/store/schema/NNN.sql, put into the binary by tools/embed-text. */
-extern const char schema_001[], schema_002[];
+extern const char schema_001[], schema_002[], schema_003[];
 
-static const char *const schemas[] = { schema_001, schema_002 };
+static const char *const schemas[] = { schema_001, schema_002, schema_003 };
 
 /* The write-ahead log is copied back into the file every 4096 pages (16 MiB): at a
  * thousand pages the checkpoint's own fsyncs show in the commit latency, and much

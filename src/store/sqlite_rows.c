@@ -2,6 +2,7 @@
 
 #include "store/sqlite_rows.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/sqlite_file.h"
 
@@ -85,6 +86,8 @@ static int insert(struct sqlite_writer *w, const struct store_row *row)
 	sqlite3_stmt *st = w->insert;
 	int r;
 
+	if (row->only)
+		return sqlite_audit_add(&w->audit, row);
 	sqlite3_bind_int64(st, 1, (int64_t)row->seq);
 	sqlite3_bind_int64(st, 2, row->at_ms);
 	sqlite3_bind_int64(st, 3, (int64_t)row->subject);
@@ -97,6 +100,8 @@ static int insert(struct sqlite_writer *w, const struct store_row *row)
 		r = run_with(w->open, (int64_t)row->subject, (int64_t)row->seq);
 	if (r == SQLITE_OK && row->closes)
 		r = run_with(w->close, (int64_t)row->subject, row->at_ms);
+	if (r == SQLITE_OK && row->audit)
+		r = sqlite_audit_add(&w->audit, row);
 	return r;
 }
 
@@ -108,15 +113,18 @@ static int finish(struct sqlite_writer *w, int r, const char *what, struct err *
 	if (r == SQLITE_OK)
 		return 0;
 	r = sqlite_file_error(w->db, what, err);
+	sqlite_audit_rollback(&w->audit);
 	if (!sqlite3_get_autocommit(w->db))
 		sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
 }
 
-int sqlite_rows_commit(struct sqlite_writer *w, const struct store_queue *batch, struct err *err)
+int sqlite_rows_commit(struct sqlite_writer *w, const struct store_queue *batch,
+		       enum digest_kind digest, struct err *err)
 {
 	int r = run(w->begin);
 
+	sqlite_audit_begin(&w->audit, digest);
 	for (const struct store_item *i = batch->head; i && r == SQLITE_OK; i = i->next)
 		r = insert(w, &i->row);
 	return finish(w, r, "write the journal", err);
@@ -145,16 +153,34 @@ int sqlite_rows_prune(struct sqlite_writer *w, int64_t before_ms, unsigned *left
 		      struct err *err)
 {
 	unsigned more = *left;
-	int r = run(w->begin), rows = 1;
+	int r = run(w->begin), rows = 1, sum = 0;
 
-	for (int sum = 0; r == SQLITE_OK && more && rows && sum < PRUNE_ROWS; sum += rows) {
+	sqlite_audit_begin(&w->audit, w->audit.chain.kind);
+	for (; r == SQLITE_OK && more && rows && sum < PRUNE_ROWS; sum += rows) {
 		r = prune_one(w, before_ms, &rows);
 		more--;
 	}
+	if (r == SQLITE_OK && sum)
+		r = sqlite_audit_add_pruned(&w->audit, clock_now_ms(), before_ms);
 	r = finish(w, r, "prune the history", err);
 	if (!r)
 		*left = rows ? more : 0;
 	return r;
+}
+
+int sqlite_rows_audit_prune(struct sqlite_writer *w, int64_t before_ms, struct err *err)
+{
+	int r = run(w->begin);
+
+	sqlite_audit_begin(&w->audit, w->audit.chain.kind);
+	if (r == SQLITE_OK)
+		r = sqlite_audit_prune(&w->audit, clock_now_ms(), before_ms);
+	return finish(w, r, "prune the audit log", err);
+}
+
+void sqlite_rows_close_writer(struct sqlite_writer *w)
+{
+	sqlite_audit_close(&w->audit);
 }
 
 int sqlite_rows_prepare_writer(struct sqlite_writer *w, struct err *err)
@@ -181,7 +207,7 @@ int sqlite_rows_prepare_writer(struct sqlite_writer *w, struct err *err)
 
 	for (size_t i = 0; i < ARRAY_LEN(all) && !r; i++)
 		r = sqlite_rows_prepare(w->db, all[i].sql, all[i].st, err);
-	return r;
+	return r ? r : sqlite_audit_open(&w->audit, w->db, err);
 }
 
 /* ---- out ---- */
@@ -252,7 +278,7 @@ int sqlite_rows_prepare_reader(struct sqlite_reader *rd, struct err *err)
 	if (!r)
 		r = sqlite_rows_prepare(rd->db, LASTING "AND seq > ?1 AND at_ms >= ?3 "
 					"AND at_ms < ?4 ORDER BY seq LIMIT ?2", &rd->lasting, err);
-	return r;
+	return r ? r : sqlite_audit_prepare_reader(rd->db, &rd->audit, err);
 }
 
 /* ---- replay ---- */

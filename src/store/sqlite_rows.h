@@ -7,6 +7,7 @@
 #define STORE_SQLITE_ROWS_H
 
 #include "store/queue.h"
+#include "store/sqlite_audit.h"
 
 #include <sqlite3.h>
 
@@ -14,11 +15,12 @@ struct sqlite_writer {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *commit, *insert, *open, *close;
 	sqlite3_stmt *old, *forget_rows, *forget;
+	struct sqlite_audit_writer audit;
 };
 
 struct sqlite_reader {
 	sqlite3 *db;
-	sqlite3_stmt *all, *subject, *task, *lasting;
+	sqlite3_stmt *all, *subject, *task, *lasting, *audit;
 };
 
 /* As for store_ops.read and read_lasting. */
@@ -31,10 +33,15 @@ struct sqlite_query {
 
 int sqlite_rows_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct err *err);
 int sqlite_rows_prepare_writer(struct sqlite_writer *w, struct err *err);
+void sqlite_rows_close_writer(struct sqlite_writer *w);         /* takes one that was not prepared */
 int sqlite_rows_prepare_reader(struct sqlite_reader *rd, struct err *err);
 
 /* One transaction: all of the batch or, with a failure, nothing. */
-int sqlite_rows_commit(struct sqlite_writer *w, const struct store_queue *batch, struct err *err);
+int sqlite_rows_commit(struct sqlite_writer *w, const struct store_queue *batch,
+		       enum digest_kind digest, struct err *err);
+
+/* Forget old links of the audit chain, as many as fit into one short transaction. */
+int sqlite_rows_audit_prune(struct sqlite_writer *w, int64_t before_ms, struct err *err);
 
 /* One short transaction's worth of forgetting.  *left subjects may go; what remains of
  * it is written back, 0 when there is nothing more to forget. */

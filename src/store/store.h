@@ -24,6 +24,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "base/chain.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -49,8 +50,20 @@ struct store_row {
 	                         * when its subject is not, if no checkpoint came after it */
 	bool checkpoint;        /* what the lasting rows before it said is in this one */
 	bool alone;             /* set by replay: of this closed subject only what lasts is read */
+	bool audit;             /* a link of the audit chain is made of it, in the same transaction */
+	bool only;              /* with audit: nothing but the link; it is never replayed or read */
+	const char *actor;      /* with audit: who did it; NULL: the node itself */
 	const char *body;       /* bytes, not NUL-terminated; owned by whoever made the row */
 	size_t body_len;
+};
+
+/* One link of the audit chain; its body is NULL when it was pruned with its subject. */
+typedef int (*store_audit_fn)(void *arg, const struct chain_entry *a);
+
+/* Kinds of links that the store itself makes (domain/record.h keeps their numbers free). */
+enum {
+	STORE_KIND_PRUNED = 53,         /* {"before_ms":…}: closed subjects older than this may be gone */
+	STORE_KIND_ANCHOR = 54,         /* {"up_to":no,"hash":"…"}: the links up to no are gone */
 };
 
 struct store_events {
@@ -113,6 +126,15 @@ struct store_ops {
 	 * of the configuration. */
 	void (*prune)(struct store *s, int64_t before_ms, unsigned max);
 
+	/* Read durable links after `after_no` (UINT64_MAX: the newest one alone), at most `max`, as
+	 * `read` does. */
+	void (*audit_read)(struct store *s, uint64_t after_no, unsigned max, store_audit_fn fn,
+			   store_end_fn end, void *arg);
+
+	/* Forget the oldest links, all older than `before_ms`, and append an anchor that has the
+	 * hash of the last of them: what remains can still be verified.  Asynchronous. */
+	void (*audit_prune)(struct store *s, int64_t before_ms);
+
 	/* Commit what was appended (one last try if that keeps failing), then stop the
 	 * threads.  Blocks.  Pending reads end with -ECANCELED; no other callback.  Not from
 	 * a callback of this store.  Takes NULL; returns NULL. */
@@ -122,6 +144,7 @@ struct store_ops {
 /* An implementation puts this first in its own struct. */
 struct store {
 	const struct store_ops *ops;
+	enum digest_kind digest;        /* of new links; the owner sets it before the first append */
 };
 
 /* Open or create.  `path`: a directory of ours with mode 0700; the file suanlu.db is
@@ -129,6 +152,14 @@ struct store {
  * holds it.  A schema newer than ours is refused, an older one migrated. */
 int store_sqlite_open(uv_loop_t *loop, const char *path, const struct store_events *ev,
 		      struct store **ret, struct err *err);
+
+/* The audit log of a state directory, whether a daemon runs on it or not: each entry, and each row
+ * of the journal that could have one (`e` NULL: it has none; the body is not loaded), in order.
+ * Blocking; nothing is written.  Non-zero from a function ends the walk and is returned. */
+typedef int (*store_audit_row_fn)(void *arg, const struct store_row *row,
+				  const struct chain_entry *e);
+int store_sqlite_audit_walk(const char *dir, store_audit_fn entry, store_audit_row_fn row,
+			    void *arg, struct err *err);
 
 /* In memory, for tests and simulation; durable is reported on the next turn of the
  * loop, like the real thing. */

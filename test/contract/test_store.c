@@ -885,7 +885,7 @@ static void a_newer_schema_is_refused(void **state)
 	assert_null(b->store);
 	assert_non_null(strstr(err.text, "schema 99"));
 	assert_true(err.hint[0] != '\0');
-	set_version(b, "PRAGMA user_version = 1");
+	set_version(b, "PRAGMA user_version = 3");
 	open_store(b);
 }
 
@@ -895,7 +895,7 @@ static void a_migration_that_fails_leaves_nothing_behind(void **state)
 	struct err err = { .text = "" };
 
 	/* The last object of 001.sql is in the way; the ones before it must vanish again. */
-	set_version(b, "DROP TABLE record; DROP TABLE subject; CREATE TABLE subject_closed (x);"
+	set_version(b, "DROP TABLE record; DROP TABLE subject; DROP TABLE audit; CREATE TABLE subject_closed (x);"
 		    "PRAGMA user_version = 0");
 	assert_true(open_in(b, &b->store, &err) < 0);
 	assert_non_null(strstr(err.text, "schema 1"));
@@ -1090,6 +1090,211 @@ static void nothing_reported_is_lost_when_killed_at_any_moment(void **state)
 	assert_true(last > 0);
 }
 
+/* ---- the audit chain ---- */
+
+static uint64_t put_audited(struct box *b, int64_t at_ms, const char *body, const char *actor)
+{
+	return put(b, (struct store_row){ .at_ms = at_ms, .kind = 4, .audit = true, .actor = actor,
+					  .body = body, .body_len = strlen(body) });
+}
+
+static uint64_t put_only(struct box *b, int64_t at_ms, const char *body)
+{
+	return put(b, (struct store_row){ .at_ms = at_ms, .kind = 55, .audit = true, .only = true,
+					  .body = body, .body_len = strlen(body) });
+}
+
+struct links {
+	struct box *b;
+	struct chain_entry e[64];
+	char bodies[64][160];
+	unsigned n, stop_after;
+	uint64_t audited;
+	struct digest *d;
+};
+
+static int see_link(void *arg, const struct chain_entry *e)
+{
+	struct links *l = arg;
+
+	assert_true(l->n < ARRAY_LEN(l->e));
+	l->e[l->n] = *e;
+	snprintf(l->bodies[l->n], sizeof(l->bodies[0]), "%.*s", e->body ? (int)e->body_len : 1,
+		 e->body ? e->body : "-");
+	l->n++;
+	return l->stop_after && l->n == l->stop_after;
+}
+
+static void links_end(void *arg, int r)
+{
+	struct links *l = arg;
+
+	l->b->ends++;
+	l->b->end_r = r;
+}
+
+static unsigned read_links(struct box *b, uint64_t after, unsigned max, struct links *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->b = b;
+	b->ends = 0;
+	b->store->ops->audit_read(b->store, after, max, see_link, links_end, l);
+	assert_int_equal(b->ends, 0);
+	turn_while(b, !b->ends);
+	return l->n;
+}
+
+/* Each follows the one before it, whatever store made it. */
+static void chained(const struct links *l, const uint8_t *prev)
+{
+	struct digest *d = digest_new();
+	uint8_t hash[DIGEST_LEN];
+
+	for (unsigned i = 0; i < l->n; i++) {
+		chain_hash(d, prev, &l->e[i].link, hash);
+		assert_memory_equal(hash, l->e[i].link.hash, DIGEST_LEN);
+		prev = l->e[i].link.hash;
+	}
+	digest_free(d);
+}
+
+static const uint8_t zero[DIGEST_LEN];
+
+static void audited_rows_become_a_chain_and_others_do_not(void **state)
+{
+	struct box *b = *state;
+	struct links *l = mem_alloc(sizeof(*l));
+
+	put_node(b, "not this");
+	put_audited(b, 7, "{\"a\":1}", "ann of lab");
+	put_node(b, "nor this");
+	turn_until_durable(b, put_audited(b, 8, "{\"b\":2}", NULL));
+	assert_int_equal(read_links(b, 0, 100, l), 2);
+	assert_int_equal(l->e[0].link.no, 1);
+	assert_int_equal(l->e[0].link.seq, 2);
+	assert_int_equal(l->e[1].link.seq, 4);
+	assert_string_equal(l->e[0].link.actor, "ann of lab");
+	assert_string_equal(l->e[1].link.actor, "node");
+	assert_string_equal(l->bodies[0], "{\"a\":1}");
+	assert_int_equal(l->e[0].link.digest, DIGEST_SM3);
+	chained(l, zero);
+	free(l);
+}
+
+static void a_link_alone_is_not_replayed(void **state)
+{
+	struct box *b = *state;
+	struct links *l = mem_alloc(sizeof(*l));
+
+	turn_until_durable(b, put_only(b, 7, "{\"read\":1}"));
+	put_node(b, "row");
+	turn_until_durable(b, put_only(b, 8, "{\"read\":2}"));
+	reopen(b);
+	assert_int_equal(replay(b, 10), 1);
+	assert_int_equal(read_rows(b, UINT64_MAX, 0, 0, 100), 1);
+	assert_int_equal(read_links(b, 0, 100, l), 2);
+	assert_string_equal(l->bodies[1], "{\"read\":2}");
+	assert_int_equal(l->e[1].link.seq, 0);
+	chained(l, zero);
+	free(l);
+}
+
+static void the_chain_goes_on_after_reopen_and_with_another_digest(void **state)
+{
+	struct box *b = *state;
+	struct links *l = mem_alloc(sizeof(*l));
+
+	turn_until_durable(b, put_audited(b, 1, "one", NULL));
+	reopen(b);
+	b->store->digest = DIGEST_SHA256;
+	turn_until_durable(b, put_audited(b, 2, "two", NULL));
+	assert_int_equal(read_links(b, 0, 100, l), 2);
+	assert_int_equal(l->e[1].link.digest, DIGEST_SHA256);
+	chained(l, zero);
+	assert_int_equal(read_links(b, 1, 100, l), 1);
+	assert_int_equal(l->e[0].link.no, 2);
+	assert_int_equal(read_links(b, UINT64_MAX, 1, l), 1);
+	assert_int_equal(l->e[0].link.no, 2);
+	assert_int_equal(read_links(b, 0, 1, l), 1);
+	assert_int_equal(l->e[0].link.no, 1);
+	free(l);
+}
+
+static void an_empty_chain_has_no_end(void **state)
+{
+	struct box *b = *state;
+	struct links *l = mem_alloc(sizeof(*l));
+
+	assert_int_equal(read_links(b, UINT64_MAX, 1, l), 0);
+	assert_int_equal(read_links(b, 0, 10, l), 0);
+	free(l);
+}
+
+static void a_commit_that_fails_leaves_no_link_behind(void **state)
+{
+	struct box *b = *state;
+	struct links *l = mem_alloc(sizeof(*l));
+
+	turn_until_durable(b, put_audited(b, 1, "one", NULL));
+	fail_commits(b, true);
+	put_audited(b, 2, "two", NULL);
+	turn_for(b, 250);
+	fail_commits(b, false);
+	turn_until_durable(b, put_audited(b, 3, "three", NULL));
+	assert_int_equal(read_links(b, 0, 100, l), 3);
+	chained(l, zero);
+	free(l);
+}
+
+static void old_links_go_and_an_anchor_stays(void **state)
+{
+	struct box *b = *state;
+	struct links *l = mem_alloc(sizeof(*l));
+	uint8_t third[DIGEST_LEN];
+	char want[200], hex[DIGEST_HEX + 1];
+
+	for (int i = 1; i <= 5; i++)
+		put_audited(b, i * 100, "x", NULL);
+	turn_until_durable(b, put_audited(b, 250, "a clock that went back", NULL));
+	read_links(b, 0, 100, l);
+	memcpy(third, l->e[2].link.hash, DIGEST_LEN);
+	b->store->ops->audit_prune(b->store, 400);
+	turn_while(b, read_links(b, 0, 100, l) != 4);
+	assert_int_equal(l->e[0].link.no, 4);
+	assert_int_equal(l->e[3].link.kind, STORE_KIND_ANCHOR);
+	snprintf(want, sizeof(want), "{\"up_to\":3,\"hash\":\"%s\"}", digest_hex(third, hex));
+	assert_string_equal(l->bodies[3], want);
+	chained(l, third);
+	/* The last one never goes: what comes after follows it. */
+	b->store->ops->audit_prune(b->store, INT64_MAX);
+	turn_while(b, read_links(b, 0, 100, l) != 2);
+	assert_int_equal(l->e[0].link.no, 7);
+	reopen(b);
+	turn_until_durable(b, put_audited(b, 900, "y", NULL));
+	assert_int_equal(read_links(b, 0, 100, l), 3);
+	assert_int_equal(l->e[2].link.no, 9);
+	free(l);
+}
+
+static void what_is_pruned_from_the_journal_keeps_its_link(void **state)
+{
+	struct box *b = *state;
+	struct links *l = mem_alloc(sizeof(*l));
+
+	put(b, (struct store_row){ .at_ms = 10, .subject = 1, .kind = 10, .opens = true, .audit = true,
+				   .body = "task", .body_len = 4 });
+	put_close(b, 1, 11);
+	put_open(b, 2);
+	turn_until_durable(b, put_node(b, "n"));
+	b->store->ops->prune(b->store, 100, 10);
+	turn_while(b, read_links(b, 0, 100, l) != 2);
+	assert_string_equal(l->bodies[0], "-");
+	assert_int_equal(l->e[1].link.kind, STORE_KIND_PRUNED);
+	assert_string_equal(l->bodies[1], "{\"before_ms\":100}");
+	chained(l, zero);
+	free(l);
+}
+
 #define ROW(test, setup) cmocka_unit_test_setup_teardown(test, setup, box_free)
 
 #define BOTH(setup) \
@@ -1121,6 +1326,13 @@ static void nothing_reported_is_lost_when_killed_at_any_moment(void **state)
 	ROW(a_number_is_never_given_twice_after_pruning, setup), \
 	ROW(free_takes_nothing, setup), \
 	ROW(failing_commits_hold_everything_and_recover_in_order, setup), \
+	ROW(audited_rows_become_a_chain_and_others_do_not, setup), \
+	ROW(a_link_alone_is_not_replayed, setup), \
+	ROW(the_chain_goes_on_after_reopen_and_with_another_digest, setup), \
+	ROW(an_empty_chain_has_no_end, setup), \
+	ROW(a_commit_that_fails_leaves_no_link_behind, setup), \
+	ROW(old_links_go_and_an_anchor_stays, setup), \
+	ROW(what_is_pruned_from_the_journal_keeps_its_link, setup), \
 	ROW(free_gives_up_on_a_commit_that_keeps_failing, setup)
 
 #define DISK(test) ROW(test, box_sqlite)

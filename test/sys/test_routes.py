@@ -44,6 +44,8 @@ THOUGHT_OF = {
     "POST /v1/datasets": ("user security", "data:write"),
     "GET /v1/datasets/{name}": (ALL, "data:read"),
     "DELETE /v1/datasets/{name}": ("user security", "data:write"),
+    "GET /v1/audit": ("auditor", "audit:read"),
+    "GET /v1/audit/head": ("auditor", "audit:read"),
     "GET /v1/tenants": ("admin security auditor", "identity:read"),
     "POST /v1/tenants": ("admin", "identity:write"),
     "GET /v1/tenants/{name}": ("admin security auditor", "identity:read"),

@@ -113,7 +113,8 @@ static void every_kind_comes_back(void **state)
 	};
 	static const enum record_kind documents[] = {
 		RECORD_NODE, RECORD_TOKEN, RECORD_POOL, RECORD_DATASET, RECORD_SUBMIT,
-		RECORD_CLEARANCE, RECORD_DECLARE, RECORD_DEMAND,
+		RECORD_CLEARANCE, RECORD_DECLARE, RECORD_DEMAND, RECORD_PRUNED, RECORD_ANCHOR,
+		RECORD_AUDIT_READ,
 	};
 	struct record back;
 

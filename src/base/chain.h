@@ -1,0 +1,62 @@
+/* chain.h - a row of hashes: whoever changes one link has to change all that follow
+ *
+ * A link fingerprints its own fields and its body, and the link before it:
+ *
+ *	hash = H(previous hash, 32 bytes | text)
+ *	text = "no\nat_ms\nseq\nkind\nsubject\ntask\nactor\nbody\n"
+ *
+ * numbers in decimal, body as the fingerprint of its bytes in hex, H the digest that the link
+ * names.  The first link follows 32 zero bytes.  doc/decision/0010-audit.md says what this
+ * proves and what it does not.
+ */
+#ifndef BASE_CHAIN_H
+#define BASE_CHAIN_H
+
+#include "base/digest.h"
+
+#include <stdbool.h>
+
+enum { CHAIN_ACTOR_MAX = 256 };         /* with its NUL */
+
+struct chain_link {
+	uint64_t no;                    /* 1, 2, 3 … without gaps */
+	int64_t at_ms;
+	uint64_t seq;                   /* of the row of the journal; 0: it has none */
+	uint32_t kind;
+	uint64_t subject, task;
+	enum digest_kind digest;
+	char actor[CHAIN_ACTOR_MAX];    /* who did it; no line breaks */
+	uint8_t body[DIGEST_LEN];       /* fingerprint of the body */
+	uint8_t hash[DIGEST_LEN];
+};
+
+/* A link as it is read back. */
+struct chain_entry {
+	struct chain_link link;
+	uint8_t prev[DIGEST_LEN];       /* the hash before it; zeros: none, or not known */
+	const char *body;               /* NULL: not kept, or not shown */
+	size_t body_len;
+};
+
+/* What l->hash must be after `prev`. */
+void chain_hash(struct digest *d, const uint8_t prev[DIGEST_LEN], const struct chain_link *l,
+		uint8_t out[DIGEST_LEN]);
+
+/* The end of a chain that grows. */
+struct chain {
+	struct digest *d;
+	enum digest_kind kind;          /* of new links; may be changed between two of them */
+	uint64_t no;                    /* of the last link, 0: none */
+	uint8_t head[DIGEST_LEN];
+};
+
+void chain_init(struct chain *c);       /* empty, SM3 */
+void chain_done(struct chain *c);
+
+/* Complete `l` (its no, digest, body and hash) with this body, and make it the last one. */
+void chain_add(struct chain *c, struct chain_link *l, const void *body, size_t n);
+
+/* Line breaks and control characters become '?'. */
+void chain_actor(char out[CHAIN_ACTOR_MAX], const char *s);
+
+#endif

@@ -1,0 +1,269 @@
+/* sqlite_audit.c - the audit chain in SQLite */
+
+#include "store/sqlite_audit.h"
+
+#include "base/mem.h"
+#include "store/sqlite_file.h"
+#include "store/sqlite_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SLICE_LINKS = 256,
+	SLICE_BYTES = 1 << 20,
+	PRUNE_LINKS = 20000,    /* deleted in one transaction, some 50 ms */
+};
+
+static int run(sqlite3_stmt *st)
+{
+	int r = sqlite3_step(st);
+
+	sqlite3_reset(st);
+	return r == SQLITE_DONE ? SQLITE_OK : r;
+}
+
+/* ---- in ---- */
+
+static int insert(struct sqlite_audit_writer *w, struct chain_link *l, const void *body, size_t n)
+{
+	sqlite3_stmt *st = w->insert;
+
+	chain_add(&w->chain, l, body, n);
+	sqlite3_bind_int64(st, 1, (int64_t)l->no);
+	sqlite3_bind_int64(st, 2, l->at_ms);
+	sqlite3_bind_int64(st, 3, (int64_t)l->seq);
+	sqlite3_bind_int64(st, 4, l->kind);
+	sqlite3_bind_int64(st, 5, (int64_t)l->subject);
+	sqlite3_bind_int64(st, 6, (int64_t)l->task);
+	sqlite3_bind_int(st, 7, (int)l->digest);
+	sqlite3_bind_text(st, 8, l->actor, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(st, 9, l->body, DIGEST_LEN, SQLITE_STATIC);
+	sqlite3_bind_blob(st, 10, l->hash, DIGEST_LEN, SQLITE_STATIC);
+	if (l->seq)
+		sqlite3_bind_null(st, 11);
+	else
+		sqlite3_bind_blob64(st, 11, body, n, SQLITE_STATIC);
+	return run(st);
+}
+
+int sqlite_audit_add(struct sqlite_audit_writer *w, const struct store_row *row)
+{
+	struct chain_link l;
+
+	audit_link(row, &l);
+	return insert(w, &l, row->body, row->body_len);
+}
+
+/* A link about the chain or the journal itself. */
+static int add_own(struct sqlite_audit_writer *w, int64_t now_ms, uint32_t kind, const char *text,
+		   size_t n)
+{
+	struct chain_link l = { .at_ms = now_ms, .kind = kind };
+
+	chain_actor(l.actor, "node");
+	return insert(w, &l, text, n);
+}
+
+int sqlite_audit_add_pruned(struct sqlite_audit_writer *w, int64_t now_ms, int64_t before_ms)
+{
+	char text[AUDIT_TEXT_MAX];
+
+	return add_own(w, now_ms, STORE_KIND_PRUNED, text, audit_pruned_text(before_ms, text));
+}
+
+/* One number, 0 when there is none. */
+static int number(sqlite3_stmt *st, uint64_t *ret)
+{
+	int r = sqlite3_step(st);
+
+	*ret = r == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+	sqlite3_reset(st);
+	return r == SQLITE_ROW || r == SQLITE_DONE ? SQLITE_OK : r;
+}
+
+static int load_hash(sqlite3_stmt *st, int column, uint8_t out[DIGEST_LEN])
+{
+	const void *p = sqlite3_column_blob(st, column);
+
+	memset(out, 0, DIGEST_LEN);
+	if (!p || sqlite3_column_bytes(st, column) != DIGEST_LEN)
+		return 1;
+	memcpy(out, p, DIGEST_LEN);
+	return 0;
+}
+
+static int hash_of(struct sqlite_audit_writer *w, uint64_t no, uint8_t out[DIGEST_LEN])
+{
+	int r;
+
+	sqlite3_bind_int64(w->hash_of, 1, (int64_t)no);
+	r = sqlite3_step(w->hash_of);
+	if (r == SQLITE_ROW)
+		load_hash(w->hash_of, 0, out);
+	sqlite3_reset(w->hash_of);
+	return r == SQLITE_ROW ? SQLITE_OK : r == SQLITE_DONE ? SQLITE_CORRUPT : r;
+}
+
+/* The last link always stays: the next one follows it. */
+int sqlite_audit_prune(struct sqlite_audit_writer *w, int64_t now_ms, int64_t before_ms)
+{
+	uint8_t hash[DIGEST_LEN];
+	char text[AUDIT_TEXT_MAX];
+	uint64_t kept;
+	int r;
+
+	sqlite3_bind_int64(w->first_kept, 1, before_ms);
+	sqlite3_bind_int64(w->first_kept, 2, PRUNE_LINKS);
+	r = number(w->first_kept, &kept);
+	if (r != SQLITE_OK || kept < 2)
+		return r;
+	r = hash_of(w, kept - 1, hash);
+	if (r == SQLITE_CORRUPT)
+		return SQLITE_OK;       /* they are gone already: nothing before `kept` */
+	if (r == SQLITE_OK) {
+		sqlite3_bind_int64(w->forget, 1, (int64_t)kept);
+		r = run(w->forget);
+	}
+	if (r == SQLITE_OK)
+		r = add_own(w, now_ms, STORE_KIND_ANCHOR, text,
+			    audit_anchor_text(kept - 1, hash, text));
+	return r;
+}
+
+void sqlite_audit_begin(struct sqlite_audit_writer *w, enum digest_kind digest)
+{
+	w->chain.kind = digest ? digest : DIGEST_SM3;
+	w->before = w->chain;
+}
+
+void sqlite_audit_rollback(struct sqlite_audit_writer *w)
+{
+	w->chain = w->before;
+}
+
+static int load_end(struct sqlite_audit_writer *w, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = sqlite_rows_prepare(w->db, "SELECT no, hash FROM audit ORDER BY no DESC LIMIT 1",
+				    &st, err), step;
+
+	if (r)
+		return r;
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW) {
+		w->chain.no = (uint64_t)sqlite3_column_int64(st, 0);
+		load_hash(st, 1, w->chain.head);
+	} else if (step != SQLITE_DONE) {
+		r = sqlite_file_error(w->db, "read the audit log", err);
+	}
+	sqlite3_finalize(st);
+	return r;
+}
+
+int sqlite_audit_open(struct sqlite_audit_writer *w, sqlite3 *db, struct err *err)
+{
+	int r;
+
+	w->db = db;
+	chain_init(&w->chain);
+	r = sqlite_rows_prepare(db, "INSERT INTO audit (no, at_ms, seq, kind, subject, task, digest, "
+				"actor, print, hash, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+				"?9, ?10, ?11)", &w->insert, err);
+	/* The first that stays: the first that is young enough, or the last, or a bound. */
+	if (!r)
+		r = sqlite_rows_prepare(db, "SELECT min(coalesce((SELECT no FROM audit WHERE "
+					"at_ms >= ?1 ORDER BY no LIMIT 1), (SELECT max(no) FROM audit)), "
+					"(SELECT min(no) FROM audit) + ?2)", &w->first_kept, err);
+	if (!r)
+		r = sqlite_rows_prepare(db, "SELECT hash FROM audit WHERE no = ?1", &w->hash_of, err);
+	if (!r)
+		r = sqlite_rows_prepare(db, "DELETE FROM audit WHERE no < ?1", &w->forget, err);
+	return r ? r : load_end(w, err);
+}
+
+void sqlite_audit_close(struct sqlite_audit_writer *w)
+{
+	chain_done(&w->chain);
+}
+
+/* ---- out ---- */
+
+/* With the row before it, for its hash. */
+int sqlite_audit_prepare_reader(sqlite3 *db, sqlite3_stmt **ret, struct err *err)
+{
+	return sqlite_rows_prepare(db, "SELECT a.no, a.at_ms, a.seq, a.kind, a.subject, a.task, "
+				   "a.digest, a.actor, a.print, a.hash, p.hash, "
+				   "CASE a.seq WHEN 0 THEN a.body ELSE r.body END, "
+				   "a.seq = 0 OR r.seq IS NOT NULL "
+				   "FROM audit a LEFT JOIN audit p ON p.no = a.no - 1 "
+				   "LEFT JOIN record r ON r.seq = a.seq "
+				   "WHERE a.no > ?1 ORDER BY a.no LIMIT ?2", ret, err);
+}
+
+/* Whatever stands in the file comes out: it is for others to judge. */
+void sqlite_audit_load(sqlite3_stmt *st, struct chain_entry *a)
+{
+	struct chain_link *l = &a->link;
+
+	*a = (struct chain_entry){ 0 };
+	l->no = (uint64_t)sqlite3_column_int64(st, 0);
+	l->at_ms = sqlite3_column_int64(st, 1);
+	l->seq = (uint64_t)sqlite3_column_int64(st, 2);
+	l->kind = (uint32_t)sqlite3_column_int64(st, 3);
+	l->subject = (uint64_t)sqlite3_column_int64(st, 4);
+	l->task = (uint64_t)sqlite3_column_int64(st, 5);
+	l->digest = (enum digest_kind)sqlite3_column_int(st, 6);
+	chain_actor(l->actor, (const char *)sqlite3_column_text(st, 7));
+	load_hash(st, 8, l->body);
+	load_hash(st, 9, l->hash);
+	load_hash(st, 10, a->prev);
+	if (!sqlite3_column_int(st, 12))
+		return;
+	a->body = sqlite3_column_blob(st, 11);
+	a->body_len = (size_t)sqlite3_column_bytes(st, 11);
+	if (!a->body)
+		a->body = "";
+}
+
+static int newest(sqlite3 *db, uint64_t *ret, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = sqlite_rows_prepare(db, "SELECT max(no) FROM audit", &st, err);
+
+	if (!r && number(st, ret) != SQLITE_OK)
+		r = sqlite_file_error(db, "read the audit log", err);
+	sqlite3_finalize(st);
+	return r;
+}
+
+int sqlite_audit_slice(sqlite3_stmt *st, struct sqlite_audit_query *q, struct audit_list *to,
+		       bool *ret_more, struct err *err)
+{
+	unsigned n = q->left < SLICE_LINKS ? q->left : SLICE_LINKS;
+	uint64_t last = 0;
+	int r = SQLITE_ROW;
+
+	if (q->after_no == UINT64_MAX) {
+		r = newest(sqlite3_db_handle(st), &last, err);
+		if (r)
+			return r;
+		q->after_no = last ? last - 1 : 0;
+		r = SQLITE_ROW;
+	}
+	sqlite3_bind_int64(st, 1, q->after_no > INT64_MAX ? INT64_MAX : (int64_t)q->after_no);
+	sqlite3_bind_int64(st, 2, n);
+	while (to->bytes < SLICE_BYTES && (r = sqlite3_step(st)) == SQLITE_ROW) {
+		struct chain_entry a;
+
+		sqlite_audit_load(st, &a);
+		audit_list_push(to, &a);
+		q->after_no = a.link.no;
+		q->left--;
+	}
+	*ret_more = q->left && (r == SQLITE_ROW || to->n == n);
+	r = r == SQLITE_ROW || r == SQLITE_DONE ? 0 :
+	    sqlite_file_error(sqlite3_db_handle(st), "read the audit log", err);
+	sqlite3_reset(st);
+	return r;
+}
