@@ -109,6 +109,15 @@ const struct api_route api_routes[] = {
 	  api_token_new, SCOPE_IDENTITY_WRITE },
 	{ "DELETE", "/v1/tokens/{id}", KEEPERS, 0, "", api_token_revoke, SCOPE_IDENTITY_WRITE },
 
+	{ "GET", "/v1/quota", ROLE_ANY, 0, "", api_quota_own, SCOPE_TASKS_READ },
+	{ "GET", "/v1/quotas", READERS | ROLE_OPERATOR, 0, "limit after", api_quota_list,
+	  SCOPE_IDENTITY_READ },
+	{ "GET", "/v1/quotas/{name}", ROLE_ANY, 0, "", api_quota_get, SCOPE_TASKS_READ },
+	{ "POST", "/v1/quotas/{name}", ROLE_ADMIN, API_BODY_SMALL, "", api_quota_set,
+	  SCOPE_IDENTITY_WRITE },
+
+	{ "GET", "/v1/datasets/{name}/report", ROLE_SECURITY | ROLE_AUDITOR, 0, "", api_dataset_report,
+	  SCOPE_AUDIT_READ },
 	{ "GET", "/v1/audit", ROLE_AUDITOR, 0, "limit after", api_audit_list, SCOPE_AUDIT_READ },
 	{ "GET", "/v1/audit/head", ROLE_AUDITOR, 0, "", api_audit_head, SCOPE_AUDIT_READ },
 

@@ -11,6 +11,7 @@
 #include "cmd/opt.h"
 #include "cmd/out.h"
 #include "cmd/remote.h"
+#include "cmd/report.h"
 #include "domain/audit.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { O_STATE = 256, O_AFTER, O_LIMIT, O_KIND, O_EXPECT, O_PART };
+enum { O_STATE = 256, O_AFTER, O_LIMIT, O_KIND, O_EXPECT, O_PART, O_MARKDOWN };
 enum { LIST_DEFAULT = 50, LIST_MAX = 1000000, LINE_MAX_BYTES = 8 << 20, PAGE = 1000 };
 
 static const struct opt opts[] = {
@@ -30,13 +31,14 @@ static const struct opt opts[] = {
 	{ O_EXPECT, "expect", "NO:HASH", "verify: this entry, noted earlier, must still be there",
 	  "verify：先前记下的条目必须仍然存在" },
 	{ O_PART, "part", NULL, "verify: the file may begin in the middle", "verify：文件可以不从头开始" },
+	{ O_MARKDOWN, "markdown", NULL, "dataset: as a page of Markdown", "dataset：输出 Markdown" },
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
 struct audit_cmd {
 	const char *state, *kind, *file;
 	uint64_t after, limit;
-	bool after_given, part;
+	bool after_given, part, markdown;
 	uint64_t expect_no;             /* 0: nothing is expected */
 	uint8_t expect[DIGEST_LEN];
 	bool expected;                  /* and was there */
@@ -370,6 +372,20 @@ static int head(struct audit_cmd *a)
 	return r;
 }
 
+/* ---- dataset ---- */
+
+static int dataset(struct audit_cmd *a)
+{
+	_cleanup_(mem_freep) char *path = remote_path("/v1/datasets/", a->file, "/report");
+	json_t *doc = NULL;
+	int r = remote_get(a->r, path, &doc);
+
+	if (!r && doc)
+		report_print(doc, a->markdown);
+	json_decref(doc);
+	return r;
+}
+
 /* ---- the verb ---- */
 
 static int number(const char *value, const char *name, uint64_t max, uint64_t *ret)
@@ -411,6 +427,9 @@ static int option(struct audit_cmd *a, int key, const char *value)
 	case O_PART:
 		a->part = true;
 		return 0;
+	case O_MARKDOWN:
+		a->markdown = true;
+		return 0;
 	case O_AFTER:
 		a->after_given = true;
 		return number(value, "after", INT64_MAX, &a->after);
@@ -427,6 +446,8 @@ static int run(struct audit_cmd *a, const char *part)
 		return verify(a);
 	if (!strcmp(part, "head"))
 		return head(a);
+	if (!strcmp(part, "dataset"))
+		return dataset(a);
 	if (!strcmp(part, "ls"))
 		return list(a);
 	a->limit = 0;
@@ -436,7 +457,7 @@ static int run(struct audit_cmd *a, const char *part)
 /* The operands: a part, and a file that goes with `verify`. */
 static int operands(const struct opt_scan *s, struct audit_cmd *a, const char **ret_part)
 {
-	static const char *const parts[] = { "ls", "export", "verify", "head" };
+	static const char *const parts[] = { "ls", "export", "verify", "head", "dataset" };
 	int n = s->argc - s->at;
 	bool known = false;
 
@@ -446,6 +467,12 @@ static int operands(const struct opt_scan *s, struct audit_cmd *a, const char **
 	if (!known)
 		return opt_usage("audit", tr("there is no \"audit %.40s\"", "没有 “audit %.40s”"), *ret_part);
 	a->file = n > 1 ? s->argv[s->at + 1] : NULL;
+	if (!strcmp(*ret_part, "dataset")) {
+		if (n != 2 || a->state)
+			return opt_usage("audit", "%s", tr("`audit dataset` wants the name of a data set",
+							   "`audit dataset` 需要数据集名称"));
+		return 0;
+	}
 	if (n > 2 || (a->file && strcmp(*ret_part, "verify")))
 		return opt_usage("audit", tr("\"%.40s\" is too much", "多余的参数 “%.40s”"),
 				 s->argv[s->at + (n > 2 ? 2 : 1)]);
@@ -471,7 +498,7 @@ int cmd_audit(int argc, char **argv)
 		return key == OPT_HELP ? CMD_OK : CMD_USAGE;
 	if (res == 0)
 		res = operands(&s, &a, &part);
-	if (res == 0 && !a.state && !a.file)
+	if (res == 0 && !a.state && (!a.file || !strcmp(part, "dataset")))
 		res = remote_new(&a.r);
 	buf_init(&a.line, LINE_MAX_BYTES);
 	if (res == 0)

@@ -82,6 +82,7 @@ int cmd_price(int argc, char **argv);
 int cmd_voucher(int argc, char **argv);
 int cmd_budget(int argc, char **argv);
 int cmd_statement(int argc, char **argv);
+int cmd_quota(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_node(int argc, char **argv);
 int cmd_export(int argc, char **argv);

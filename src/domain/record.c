@@ -52,6 +52,8 @@ static const struct kind {
 	[RECORD_PASSWORD]  = { "password", true, AUDIT_YES, true },
 	[RECORD_SESSION]   = { "session", true, AUDIT_YES, true },
 	[RECORD_TOKEN_USE] = { "token_use", true, AUDIT_NO },
+	[RECORD_QUOTA]     = { "quota", true, AUDIT_YES },
+	[RECORD_USAGE]     = { "usage", true, AUDIT_NO },            /* a sum of the others */
 	[RECORD_PRUNED]    = { "pruned", true, AUDIT_YES },
 	[RECORD_ANCHOR]    = { "anchor", true, AUDIT_YES },
 	[RECORD_AUDIT_READ] = { "audit_read", true, AUDIT_YES },
@@ -158,6 +160,26 @@ static void put_choose(struct buf *b, const struct record *r)
 	put_place(b, &r->place);
 }
 
+static void put_share(struct buf *b, const struct record *r)
+{
+	if (r->ppb)
+		put_int(b, "ppb", r->ppb);
+	if (r->charge)
+		put_int(b, "charge", r->charge);
+	if (r->accel_milli)
+		put_int(b, "accel_milli_held", r->accel_milli);
+	if (r->accel_ms)
+		put_int(b, "accel_ms", r->accel_ms);
+}
+
+static void decode_share(struct dec *d, struct record *r)
+{
+	dec_i64(d, "ppb", DEC_OPT, 0, INT64_MAX, &r->ppb);
+	dec_i64(d, "charge", DEC_OPT, 0, INT64_MAX, &r->charge);
+	dec_i64(d, "accel_milli_held", DEC_OPT, 0, INT64_MAX, &r->accel_milli);
+	dec_i64(d, "accel_ms", DEC_OPT, 0, INT64_MAX, &r->accel_ms);
+}
+
 static const char *event_name(enum task_event ev)
 {
 	for (size_t i = 0; event_names[i]; i++)
@@ -206,6 +228,8 @@ int record_encode(const struct record *r, struct buf *out)
 		put_int(out, "retry_ms", r->retry_ms);
 	if (r->kind == RECORD_CANCEL && r->at_once)
 		buf_str(out, ",\"at_once\":true");
+	if (r->kind == RECORD_CHOOSE || r->kind == RECORD_END || r->kind == RECORD_LOST)
+		put_share(out, r);
 	if (r->money) {
 		buf_str(out, ",\"money\":");
 		money_put(out, r->money);
@@ -308,6 +332,8 @@ static int decode_body(const json_t *doc, struct record *r, struct err *err)
 		dec_i64(&d, "retry_ms", DEC_OPT, 0, INT64_MAX, &r->retry_ms);
 	if (r->kind == RECORD_CANCEL)
 		dec_bool(&d, "at_once", DEC_OPT, &r->at_once);
+	if (r->kind == RECORD_CHOOSE || r->kind == RECORD_END || r->kind == RECORD_LOST)
+		decode_share(&d, r);
 	if ((r->kind == RECORD_CHOOSE || r->kind == RECORD_END) && dec_has(&d, "money"))
 		r->money = decode_money(&d);
 	dec_str(&d, "reason", DEC_OPT, 0, SIZE_MAX, &r->reason);

@@ -54,6 +54,10 @@ enum record_kind {
 
 	/* of the node, too */
 	RECORD_DEMAND = 70,     /* a lesson: the mix of tasks that placement goes by from here on */
+	/* tenants (flow/share.c), of the node */
+	RECORD_QUOTA = 56,      /* limits and weight of a tenant */
+	RECORD_USAGE = 57,      /* what tenants took so far: a checkpoint, a sum of the others */
+
 	/* of the audit log alone: never in the journal, never applied */
 	RECORD_PRUNED = 53,     /* the store: closed submissions older than this may be gone */
 	RECORD_ANCHOR = 54,     /* the store: older entries of the log are gone, up to this one */
@@ -89,6 +93,10 @@ struct record {
 	struct placement place; /* nodes owned by the maker, or in `arena` */
 
 	const struct money *money;      /* CHOOSE: reserved; END: charged; NULL: it costs nothing */
+
+	/* CHOOSE: how much of the whole it holds, and what it is charged and reserves for that;
+	 * END, LOST: charge and accel_ms as they really were (flow/share.h) */
+	int64_t ppb, charge, accel_milli, accel_ms;
 
 	/* END */
 	int exit_code;

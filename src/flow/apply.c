@@ -1,6 +1,6 @@
 /* apply.c - one record moves the nouns: the same code live and after a restart */
 
-#include "flow/state.h"
+#include "flow/share.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -158,6 +158,7 @@ static int apply_task(struct flow *f, const struct record *r, struct err *err)
 		return e;
 	follow_hold(f, t, before, r);
 	ledger_follow(f, t, r);
+	share_follow(f, t, before, r);
 	learn(f, t, r);
 	f->counts.lost += r->kind == RECORD_LOST;
 	f->counts.retries += r->kind == RECORD_END && r->event == TASK_EV_RETRY;
@@ -186,6 +187,9 @@ int flow_apply(struct flow *f, const struct record *r, struct err *err)
 		return label_apply(f, r, err);
 	case RECORD_DEMAND:
 		return placement_apply(f, r);
+	case RECORD_QUOTA:
+	case RECORD_USAGE:
+		return share_apply(f, r, err);
 	case RECORD_PRUNED:
 	case RECORD_ANCHOR:
 	case RECORD_AUDIT_READ:

@@ -1,6 +1,6 @@
 /* commit.c - make records durable, and do what waits for that */
 
-#include "flow/state.h"
+#include "flow/share.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -91,6 +91,8 @@ static void append(struct flow *f, const struct record *r, const char *body, siz
 	f->c.store->ops->append(f->c.store, &row);
 	f->appended = row.seq;
 	hold_for_watchers(f, &row);
+	if (row.closes)
+		share_closed(f);
 }
 
 void flow_commit_body(struct flow *f, struct record *r, const char *body, size_t n)

@@ -1,6 +1,6 @@
 /* flow.c - build the conductor: read the journal, open the engines, take up the thread */
 
-#include "flow/state.h"
+#include "flow/share.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -120,6 +120,10 @@ static void tick(void *arg)
 		pool_tick(f->c.pools[i], f->engines[i], now);
 	ready_backoff(f, now);
 	label_tick(f, now);
+	if (f->npasses != f->counted_pass) {    /* engines tell of nodes when they like */
+		f->counted_pass = f->npasses;
+		share_count_pools(f);
+	}
 	table_forget(f);
 	prune(f, now);
 	ledger_tick(f);
@@ -168,6 +172,7 @@ int flow_new(const struct flow_config *c, struct flow **ret, struct err *err)
 		r = run_check(f, err);
 	if (!r)
 		label_declare(f);
+	share_count_pools(f);
 	for (uint32_t i = 0; !r && i < c->npools; i++)
 		r = open_engine(f, f->c.pools[i], err);
 	if (r) {
@@ -212,6 +217,7 @@ struct flow *flow_free(struct flow *f)
 	commit_done(f);
 	world_done(f);
 	label_done(f);
+	share_done(f);
 	ledger_done(f);
 	placement_done(f);
 	for (uint32_t i = 0; i < f->c.npools; i++)

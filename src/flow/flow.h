@@ -15,6 +15,7 @@
 #include "domain/dataset.h"
 #include "domain/ledger.h"
 #include "domain/pool.h"
+#include "domain/quota.h"
 #include "domain/record.h"
 #include "domain/task.h"
 #include "domain/tenant.h"
@@ -285,6 +286,20 @@ int flow_budget_change(struct flow *f, const json_t *doc, const struct token *wh
 int flow_refund(struct flow *f, uint64_t sub, uint64_t task, const struct money *charge,
 		int64_t micro, const char *reason, const struct token *who, struct money *ret,
 		struct err *err);
+/* ---- quotas and fair shares (domain/quota.h) ---- */
+
+struct flow_quota {
+	struct quota quota;
+	int64_t running;
+	int64_t accel_ms;               /* of this month, reservations of runs alive included */
+	double usage_hours;             /* decayed: hours of the whole city */
+	double usage_part;              /* of what all tenants used, 0 to 1 */
+};
+int flow_quota_set(struct flow *f, const char *tenant, const json_t *doc, const struct token *who,
+		   struct err *err);
+void flow_quota(const struct flow *f, const char *tenant, struct flow_quota *ret);
+const char *flow_quota_next(const struct flow *f, const char *after);   /* tenants; NULL: first, last */
+
 /* ---- the audit log ---- */
 
 /* Who causes what is recorded from now on, for the audit log: fn is asked at most once, when

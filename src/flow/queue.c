@@ -1,6 +1,7 @@
-/* queue.c - the waiting tasks: equal ones in a bucket, buckets in order of submission */
+/* queue.c - the waiting tasks: equal ones in a bucket, a tenant's buckets in order of submission,
+ * tenants by whose turn it is */
 
-#include "flow/state.h"
+#include "flow/share.h"
 
 #include "base/mem.h"
 
@@ -8,61 +9,155 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void heap_set(struct flow *f, uint32_t i, struct bucket *b)
+/* ---- the buckets of one tenant: by number of the head ---- */
+
+static void heap_set(struct share *s, uint32_t i, struct bucket *b)
 {
-	f->heap[i] = b;
+	s->heap[i] = b;
 	b->slot = i;
 }
 
-static void heap_up(struct flow *f, uint32_t i)
+static void heap_up(struct share *s, uint32_t i)
 {
-	struct bucket *b = f->heap[i];
+	struct bucket *b = s->heap[i];
 
-	for (; i > 0 && f->heap[(i - 1) / 2]->head->no > b->head->no; i = (i - 1) / 2)
-		heap_set(f, i, f->heap[(i - 1) / 2]);
-	heap_set(f, i, b);
+	for (; i > 0 && s->heap[(i - 1) / 2]->head->no > b->head->no; i = (i - 1) / 2)
+		heap_set(s, i, s->heap[(i - 1) / 2]);
+	heap_set(s, i, b);
 }
 
-static void heap_down(struct flow *f, uint32_t i)
+static void heap_down(struct share *s, uint32_t i)
 {
-	struct bucket *b = f->heap[i];
+	struct bucket *b = s->heap[i];
 
 	for (;;) {
 		uint32_t k = 2 * i + 1;
 
-		if (k >= f->nheap)
+		if (k >= s->nheap)
 			break;
-		if (k + 1 < f->nheap && f->heap[k + 1]->head->no < f->heap[k]->head->no)
+		if (k + 1 < s->nheap && s->heap[k + 1]->head->no < s->heap[k]->head->no)
 			k++;
-		if (f->heap[k]->head->no >= b->head->no)
+		if (s->heap[k]->head->no >= b->head->no)
 			break;
-		heap_set(f, i, f->heap[k]);
+		heap_set(s, i, s->heap[k]);
 		i = k;
 	}
-	heap_set(f, i, b);
+	heap_set(s, i, b);
+}
+
+/* ---- the tenants: by whose turn it is ---- */
+
+static void turn_set(struct flow *f, uint32_t i, struct share *s)
+{
+	f->turns[i] = s;
+	s->slot = i;
+}
+
+static void turn_up(struct flow *f, uint32_t i)
+{
+	struct share *s = f->turns[i];
+
+	for (; i > 0 && share_before(s, f->turns[(i - 1) / 2]); i = (i - 1) / 2)
+		turn_set(f, i, f->turns[(i - 1) / 2]);
+	turn_set(f, i, s);
+}
+
+static void turn_down(struct flow *f, uint32_t i)
+{
+	struct share *s = f->turns[i];
+
+	for (;;) {
+		uint32_t k = 2 * i + 1;
+
+		if (k >= f->nturns)
+			break;
+		if (k + 1 < f->nturns && share_before(f->turns[k + 1], f->turns[k]))
+			k++;
+		if (!share_before(f->turns[k], s))
+			break;
+		turn_set(f, i, f->turns[k]);
+		i = k;
+	}
+	turn_set(f, i, s);
+}
+
+static void turn_remove(struct flow *f, struct share *s)
+{
+	uint32_t i = s->slot;
+
+	s->slot = UINT32_MAX;
+	if (i == UINT32_MAX || i == --f->nturns)
+		return;
+	turn_set(f, i, f->turns[f->nturns]);
+	turn_up(f, i);
+	turn_down(f, f->turns[i]->slot);
+}
+
+/* Its usage, its weight or its oldest task changed, or it has something to ask at all. */
+void queue_turn(struct flow *f, struct share *s)
+{
+	if (!s->nheap) {
+		turn_remove(f, s);
+		return;
+	}
+	if (s->slot == UINT32_MAX) {
+		if (s->aside)
+			return;         /* until the pass is over */
+		if (f->nturns == f->turns_cap) {
+			f->turns_cap = f->turns_cap ? 2 * f->turns_cap : 64;
+			f->turns = mem_grow(f->turns, f->turns_cap, sizeof(*f->turns));
+		}
+		turn_set(f, f->nturns++, s);
+	}
+	turn_up(f, s->slot);
+	turn_down(f, s->slot);
+}
+
+void queue_aside(struct flow *f, struct share *s)
+{
+	turn_remove(f, s);
+	s->aside = true;
+	s->next_aside = f->aside;
+	f->aside = s;
+}
+
+void queue_rejoin(struct flow *f)
+{
+	while (f->aside) {
+		struct share *s = f->aside;
+
+		f->aside = s->next_aside;
+		s->aside = false;
+		queue_turn(f, s);
+	}
 }
 
 static void heap_add(struct flow *f, struct bucket *b)
 {
-	if (f->nheap == f->heap_cap) {
-		f->heap_cap = f->heap_cap ? 2 * f->heap_cap : 64;
-		f->heap = mem_grow(f->heap, f->heap_cap, sizeof(*f->heap));
+	struct share *s = b->share;
+
+	if (s->nheap == s->heap_cap) {
+		s->heap_cap = s->heap_cap ? 2 * s->heap_cap : 8;
+		s->heap = mem_grow(s->heap, s->heap_cap, sizeof(*s->heap));
 	}
-	heap_set(f, f->nheap++, b);
-	heap_up(f, b->slot);
+	heap_set(s, s->nheap++, b);
+	heap_up(s, b->slot);
+	queue_turn(f, s);
 }
 
 static void heap_remove(struct flow *f, struct bucket *b)
 {
+	struct share *s = b->share;
 	uint32_t i = b->slot;
 
-	assert(i < f->nheap && f->heap[i] == b);
+	assert(i < s->nheap && s->heap[i] == b);
 	b->slot = UINT32_MAX;
-	if (i == --f->nheap)
-		return;
-	heap_set(f, i, f->heap[f->nheap]);
-	heap_up(f, i);
-	heap_down(f, f->heap[i]->slot);
+	if (i != --s->nheap) {
+		heap_set(s, i, s->heap[s->nheap]);
+		heap_up(s, i);
+		heap_down(s, s->heap[i]->slot);
+	}
+	queue_turn(f, s);
 }
 
 struct bucket *queue_find(const struct flow *f, uint64_t shape)
@@ -73,13 +168,14 @@ struct bucket *queue_find(const struct flow *f, uint64_t shape)
 	return b;
 }
 
-static struct bucket *bucket_of(struct flow *f, uint64_t shape)
+static struct bucket *bucket_of(struct flow *f, uint64_t shape, const struct task_spec *spec)
 {
 	struct bucket *b = queue_find(f, shape);
 
 	if (!b) {
 		b = mem_alloc(sizeof(*b));
 		b->shape = shape;
+		b->share = share_get(f, spec->tenant);
 		b->best = UINT32_MAX;
 		b->slot = UINT32_MAX;
 		HASH_ADD(hh, f->buckets, shape, sizeof(b->shape), b);
@@ -105,17 +201,24 @@ static void bucket_insert(struct bucket *b, struct task *t)
 	b->n++;
 }
 
+static void head_changed(struct flow *f, struct bucket *b)
+{
+	heap_up(b->share, b->slot);
+	heap_down(b->share, b->slot);
+	queue_turn(f, b->share);
+}
+
 void queue_push(struct flow *f, struct task *t)
 {
 	const struct sub *s = t->home;
-	struct bucket *b = bucket_of(f, s->shape);
+	struct bucket *b = bucket_of(f, s->shape, s->spec);
 
 	assert(!t->bucket && t->state == TASK_WAITING);
 	bucket_insert(b, t);
 	if (b->slot == UINT32_MAX)
 		heap_add(f, b);
 	else if (b->head == t)
-		heap_up(f, b->slot);
+		head_changed(f, b);
 }
 
 static void bucket_free(struct flow *f, struct bucket *b)
@@ -138,7 +241,7 @@ void queue_remove(struct flow *f, struct task *t)
 	if (b->slot == UINT32_MAX)
 		return;         /* popped: queue_return() will see to it */
 	if (b->head) {
-		heap_down(f, b->slot);
+		head_changed(f, b);
 		return;
 	}
 	heap_remove(f, b);
@@ -147,7 +250,7 @@ void queue_remove(struct flow *f, struct task *t)
 
 struct bucket *queue_top(const struct flow *f)
 {
-	return f->nheap ? f->heap[0] : NULL;
+	return f->nturns ? f->turns[0]->heap[0] : NULL;
 }
 
 struct bucket *queue_pop(struct flow *f)
@@ -175,5 +278,5 @@ void queue_done(struct flow *f)
 
 	HASH_ITER(hh, f->buckets, b, tmp)
 		bucket_free(f, b);
-	free(f->heap);
+	free(f->turns);
 }

@@ -169,12 +169,15 @@ void ready_after_end(struct flow *f, const struct task *t)
 
 void ready_tell(struct flow *f)
 {
+	bool any = f->nended > 0;
+
 	f->telling = true;
 	for (uint32_t i = 0; i < f->nended; i++)
 		tell(f, f->ended[i]);
 	f->nended = 0;
 	f->telling = false;
-	schedule_want(f);
+	if (any)        /* else a pass would always ask for the next one */
+		schedule_want(f);
 }
 
 void ready_backoff(struct flow *f, int64_t now)

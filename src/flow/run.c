@@ -1,6 +1,6 @@
 /* run.c - runs on their engines: send, hear of them, find them again after a restart */
 
-#include "flow/state.h"
+#include "flow/share.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -134,6 +134,7 @@ static void run_ended(struct flow *f, struct task *t, const struct engine_event 
 	else if (r.event == TASK_EV_RETRY)
 		r.retry_ms = r.at_ms + backoff_ms(t->failures);
 	meter(f, t, &r, &paid);
+	share_settle(f, t, r.usage.run_ms, &r);
 	flow_commit(f, &r);
 	over(f, t);
 }
@@ -145,9 +146,12 @@ static void run_lost(struct flow *f, struct task *t, const char *text)
 	struct record r = { .kind = RECORD_LOST, .sub = t->sub, .task = t->no, .reason = "lost",
 			    .text = text,
 			    .retry_ms = clock_now_ms() + backoff_ms(t->lost) };
+	int64_t ran_ms = t->started_ms ? clock_now_ms() - t->started_ms : 0;
+	int64_t most_ms = (int64_t)t->spec->walltime_s * 1000;
 	struct record stop = { .kind = RECORD_GIVE_UP, .sub = t->sub, .task = t->no,
 			       .reason = "lost" };
 
+	share_settle(f, t, ran_ms < 0 ? 0 : ran_ms > most_ms ? most_ms : ran_ms, &r);
 	flow_commit(f, &r);
 	if (!t->cancel_wanted && t->lost >= TASK_LOST_MAX)
 		flow_commit(f, &stop);

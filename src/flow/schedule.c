@@ -7,7 +7,7 @@
  * it for the last one, it is for all of them.
  */
 
-#include "flow/state.h"
+#include "flow/share.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,6 +24,7 @@ enum {
 	                                 * keep the others from being looked at */
 	PASS_MOVED_MAX = 2000,          /* sent or given up; then the loop gets a turn */
 	TELL_EVERY_MS = 10 * 1000,      /* a wait whose reason changes to and fro is written so often */
+	PASS_PART_MIN = 16,             /* of each tenant, however many there are */
 	PASS_SHARE = 8,                 /* the next pass waits so many times the length of the last:
 	                                 * under load at most a ninth of the time goes there */
 	PASS_GAP_MAX_MS = 1000,
@@ -92,10 +93,11 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 	}
 	ret->data_level = l.level;
 	ret->data_within = l.within;
+	ret->over_quota = share_over(f, s);
 	if (f->c.limits.tenant_running_max) {
 		const struct tenant_entry *t = tenant_find(f, s->tenant);
 
-		ret->over_quota = t && t->alive >= f->c.limits.tenant_running_max;
+		ret->over_quota |= t && t->alive >= f->c.limits.tenant_running_max;
 	}
 }
 
@@ -115,6 +117,7 @@ static void choose(struct flow *f, struct task *t, const struct decision *d,
 	r.wait_p50_s = c->wait_p50_s + c->transfer_s;
 	r.run_p50_s = c->run_p50_s;
 	r.run_p90_s = c->run_p90_s;
+	share_charge(f, t, &d->place, &r);
 	buf_init(&why, STORE_BODY_MAX / 2);
 	decision_encode(s, a, d, &why);
 	r.why = why.full ? NULL : why.data;
@@ -195,9 +198,13 @@ static void check_money(struct flow *f, const struct snapshot *s, const struct t
 			struct arena *arena, const struct ask *a, struct decision *d,
 			struct money *m)
 {
-	if (d->outcome != OUTCOME_CHOSEN || !ledger_book(f, t, s, a, d, m))
+	enum reason why = REASON_BUDGET;
+
+	if (d->outcome == OUTCOME_CHOSEN && !share_has_room(f, t->spec, &d->place, s->now_ms))
+		why = REASON_QUOTA;
+	else if (d->outcome != OUTCOME_CHOSEN || !ledger_book(f, t, s, a, d, m))
 		return;
-	decision_bar(s, a, arena, d, REASON_BUDGET);
+	decision_bar(s, a, arena, d, why);
 }
 
 /* A cluster with a queue of its own must not run dry between an end and our hearing of it: a few
@@ -226,6 +233,16 @@ static void decide(struct flow *f, const struct snapshot *s, struct task *t, str
 	f->counts.decisions++;
 }
 
+/* What was sent so far counts: is somebody else to be asked before the rest?  They come soon, in
+ * the next pass. */
+static bool others_turn(const struct flow *f, const struct bucket *b)
+{
+	const struct bucket *top = queue_top(f);
+
+	return top && top->share != b->share && b->share->usage * top->share->quota.weight_milli >
+						top->share->usage * b->share->quota.weight_milli;
+}
+
 /* The head waits.  Would the last one, with all the others before it, go elsewhere? */
 static unsigned overflow(struct flow *f, const struct snapshot *s, struct bucket *b,
 			 const struct ask *head_ask, const struct decision *head)
@@ -238,6 +255,10 @@ static unsigned overflow(struct flow *f, const struct snapshot *s, struct bucket
 		struct money m;
 		struct ask a;
 
+		if (sent && others_turn(f, b)) {
+			f->pass_cut = true;
+			break;
+		}
 		charge(f, s, head_ask, head, b->n - 1);
 		arena_reset(&f->tail_arena);
 		decide(f, s, b->tail, &f->tail_arena, &a, &d, &m);
@@ -278,6 +299,13 @@ static unsigned pass_bucket(struct flow *f, const struct snapshot *s, struct buc
 	return overflow(f, s, b, &a, &d);
 }
 
+static uint32_t part(uint32_t all, unsigned tenants)
+{
+	uint32_t n = all / tenants;
+
+	return n > PASS_PART_MIN ? n : PASS_PART_MIN;
+}
+
 static bool pass_may_go_on(const struct flow *f, unsigned kept, unsigned blocked, unsigned moved)
 {
 	return queue_top(f) && kept < PASS_LOOKED_MAX && blocked < PASS_BLOCKED_MAX &&
@@ -285,11 +313,32 @@ static bool pass_may_go_on(const struct flow *f, unsigned kept, unsigned blocked
 		f->c.store->ops->pending(f->c.store) <= f->c.limits.pending_max;
 }
 
+/* Of what a pass looks at each tenant has its part, so that one with many kinds of task does not
+ * use it up. */
+static void take_part(struct flow *f, const struct bucket *b, unsigned tenants)
+{
+	struct share *s = b->share;
+
+	if (s->pass != f->npasses) {
+		s->pass = f->npasses;
+		s->blocked = s->looked = 0;
+	}
+	s->looked++;
+	s->blocked += b->best != UINT32_MAX;
+	if (tenants > 1 && !s->aside &&
+	    (s->blocked >= part(PASS_BLOCKED_MAX, tenants) || s->looked >= part(PASS_LOOKED_MAX, tenants)))
+		queue_aside(f, s);
+}
+
 static void pass(struct flow *f)
 {
 	struct snapshot s;
 	unsigned kept = 0, blocked = 0, moved = 0;
 
+	unsigned tenants = f->nturns ? f->nturns : 1;
+
+	f->npasses++;
+	f->pass_cut = false;
 	memset(f->lanes, 0, f->c.npools * sizeof(*f->lanes));
 	schedule_snapshot(f, f->lanes, &s);
 	while (pass_may_go_on(f, kept, blocked, moved)) {
@@ -301,13 +350,15 @@ static void pass(struct flow *f)
 		if (wait) {
 			f->kept[kept++] = b;
 			blocked += b->best != UINT32_MAX;
+			take_part(f, b, tenants);
 		} else {
 			queue_return(f, b);
 		}
 	}
 	while (kept)
 		queue_return(f, f->kept[--kept]);
-	f->pass_wanted = moved >= PASS_MOVED_MAX;
+	queue_rejoin(f);
+	f->pass_wanted = moved >= PASS_MOVED_MAX || f->pass_cut;
 }
 
 /* Those that wait for tasks given up in the pass are told after it: they may come back to a

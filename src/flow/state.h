@@ -16,6 +16,7 @@
 #include "base/digest.h"
 #include "domain/label.h"
 #include "base/clock.h"
+#include "domain/quota.h"
 #include "loop/timer.h"
 
 #include <uthash.h>
@@ -54,7 +55,8 @@ struct bucket {
 	uint64_t shape;
 	struct task *head, *tail;       /* ascending numbers */
 	uint32_t n;
-	uint32_t slot;                  /* in the heap */
+	struct share *share;            /* its tenant */
+	uint32_t slot;                  /* in the tenant's heap; UINT32_MAX: popped */
 	const char *reason;             /* why the head waits, last time it was asked … */
 	uint32_t best;                  /* … and for which pool, UINT32_MAX: none is usable now */
 	const char *told_reason;        /* what the journal says of it */
@@ -82,6 +84,9 @@ struct pool_label {
 	uint8_t digest[DIGEST_LEN];             /* of the last declaration */
 	UT_hash_handle hh;
 };
+
+struct share;
+struct share_run;
 
 /* To be done once `seq` is durable. */
 enum after_what { AFTER_CALL, AFTER_SEND, AFTER_SETTLE };
@@ -122,14 +127,20 @@ struct flow {
 	uint64_t nfinished;             /* tasks of these */
 
 	struct bucket *buckets;
-	struct bucket **heap;           /* by number of the head */
-	uint32_t nheap, heap_cap;
+	struct share **turns;           /* tenants who have something in the queue: share.h */
+	uint32_t nturns, turns_cap;
+	struct share *aside;            /* who had their part of this pass */
+	struct share *shares;           /* all tenants, by name */
+	struct share_run *share_runs;   /* by task */
+	struct quota_whole whole;
+	uint32_t closed_since;          /* submissions that ended since the last checkpoint of usage */
+	uint64_t npasses, counted_pass;
 	uint64_t *backoff;              /* tasks waiting for their retry_ms */
 	uint32_t nbackoff, backoff_cap;
 	uint64_t *ended;                /* tasks whose end others have not been told yet */
 	uint32_t nended, ended_cap;
 	bool telling;
-	bool pass_wanted;
+	bool pass_wanted, pass_cut;
 	int64_t pass_next_ms;           /* by the monotonic clock: not before */
 	struct timer *pass_timer, *tick_timer;
 	struct lane *lanes;
@@ -219,6 +230,9 @@ struct bucket *queue_find(const struct flow *f, uint64_t shape);
 struct bucket *queue_top(const struct flow *f);
 struct bucket *queue_pop(struct flow *f);               /* the bucket leaves the heap … */
 void queue_return(struct flow *f, struct bucket *b);    /* … and comes back, or goes when empty */
+void queue_turn(struct flow *f, struct share *s);       /* whose turn it is may have changed */
+void queue_aside(struct flow *f, struct share *s);      /* not again in this pass … */
+void queue_rejoin(struct flow *f);                      /* … which is over */
 void queue_done(struct flow *f);
 
 /* ready.c: is a waiting task ready to be decided?  If so it is queued. */

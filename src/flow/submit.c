@@ -1,6 +1,6 @@
 /* submit.c - take a task in, or say why not */
 
-#include "flow/state.h"
+#include "flow/share.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -62,6 +62,8 @@ static int decode_new(struct flow *f, const json_t *doc, const struct token *who
 			e = err_field(err, "pools", "there is no pool \"%s\"", s->pools[i]);
 	if (!e)
 		e = inputs_check(f, s, who, err);
+	if (!e)
+		e = share_fits(f, s, err);
 	if (e)
 		task_spec_unref(s);
 	else
@@ -85,7 +87,7 @@ static int room_check(const struct flow *f, const char *tenant, uint64_t n, stru
 	if (mine + n > f->c.limits.tenant_waiting_max)
 		return err_set(err, FLOW_E_LIMIT, "%llu tasks of %s wait already, the limit is %u",
 			       (unsigned long long)mine, tenant, f->c.limits.tenant_waiting_max);
-	return 0;
+	return share_check(f, tenant, n, mine, err);
 }
 
 /* The submission whose idempotency key this document repeats, or NULL. */

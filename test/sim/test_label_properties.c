@@ -10,13 +10,14 @@
  * Clocks and timers of the program are replaced (-Wl,--wrap), so a step costs microseconds.
  */
 
+#include "../lib/virtual_time.h"
+
 #include "flow/flow.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/log.h"
 #include "engine/engine.h"
-#include "loop/timer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,97 +30,8 @@
 
 enum { POOLS = 5, SETS = 6, EPISODE = 2500, STEPS = 6000, ALIVE_MAX = 4096 };
 
-/* ---- virtual time ---- */
-
-static int64_t now_ms = 1795424400000;
-
-int64_t __wrap_clock_now_ms(void);
-int64_t __wrap_clock_mono_ms(void);
-uint64_t __wrap_uv_hrtime(void);
-uint64_t __wrap_uv_now(const uv_loop_t *loop);
-struct timer *__wrap_timer_new(uv_loop_t *loop, void (*fn)(void *arg), void *arg);
-void __wrap_timer_start(struct timer *t, uint64_t after_ms, uint64_t repeat_ms);
-void __wrap_timer_stop(struct timer *t);
-struct timer *__wrap_timer_free(struct timer *t);
 int __wrap_engine_permit(const struct run_spec *r, struct err *err);
 int __real_engine_permit(const struct run_spec *r, struct err *err);
-
-int64_t __wrap_clock_now_ms(void)
-{
-	return now_ms;
-}
-
-int64_t __wrap_clock_mono_ms(void)
-{
-	return now_ms;
-}
-
-uint64_t __wrap_uv_hrtime(void)
-{
-	return (uint64_t)now_ms * 1000000;
-}
-
-uint64_t __wrap_uv_now(const uv_loop_t *loop)
-{
-	return (uint64_t)now_ms;
-}
-
-struct timer {
-	void (*fn)(void *arg);
-	void *arg;
-	int64_t due_ms, repeat_ms;      /* due < 0: stopped */
-	struct timer *prev, *next;
-};
-
-static struct timer *timers;
-
-struct timer *__wrap_timer_new(uv_loop_t *loop, void (*fn)(void *arg), void *arg)
-{
-	struct timer *t = mem_alloc(sizeof(*t));
-
-	*t = (struct timer){ .fn = fn, .arg = arg, .due_ms = -1, .next = timers };
-	if (timers)
-		timers->prev = t;
-	timers = t;
-	return t;
-}
-
-void __wrap_timer_start(struct timer *t, uint64_t after_ms, uint64_t repeat_ms)
-{
-	t->due_ms = now_ms + (int64_t)after_ms;
-	t->repeat_ms = (int64_t)repeat_ms;
-}
-
-void __wrap_timer_stop(struct timer *t)
-{
-	t->due_ms = -1;
-}
-
-struct timer *__wrap_timer_free(struct timer *t)
-{
-	if (!t)
-		return NULL;
-	*(t->prev ? &t->prev->next : &timers) = t->next;
-	if (t->next)
-		t->next->prev = t->prev;
-	free(t);
-	return NULL;
-}
-
-/* The earliest that is due, once; false: none is. */
-static bool fire(void)
-{
-	struct timer *best = NULL;
-
-	for (struct timer *t = timers; t; t = t->next)
-		if (t->due_ms >= 0 && t->due_ms <= now_ms && (!best || t->due_ms < best->due_ms))
-			best = t;
-	if (!best)
-		return false;
-	best->due_ms = best->repeat_ms ? now_ms + best->repeat_ms : -1;
-	best->fn(best->arg);
-	return true;
-}
 
 /* ---- the second bookkeeper ---- */
 
@@ -303,23 +215,11 @@ static void begin(struct world *w)
 	w->watch = flow_watch_new(w->flow, on_row, NULL);
 }
 
-/* All that is due now, and what follows from it. */
-static void settle(struct world *w)
-{
-	for (int i = 0; i < 400; i++) {
-		bool more = fire();
-
-		uv_run(&w->loop, UV_RUN_NOWAIT);
-		if (!more && i > 3)
-			return;
-	}
-}
-
 static void end(struct world *w)
 {
 	for (int i = 0; i < 3; i++) {
 		now_ms += 50;
-		settle(w);
+		settle(&w->loop);
 	}
 	w->watch = flow_watch_free(w->watch);
 	w->flow = flow_free(w->flow);
@@ -517,7 +417,7 @@ static void one_step(struct world *w)
 	if (dice(w, 700) == 0)
 		restart(w);
 	now_ms += (int64_t)rng_below(&w->rng, pauses[dice(w, ARRAY_LEN(pauses))] + 1);
-	settle(w);
+	settle(&w->loop);
 	look(w);
 }
 

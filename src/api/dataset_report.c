@@ -1,0 +1,301 @@
+/* dataset_report.c - where has this data set been: one walk through the journal
+ *
+ * Its labels and who changed them, every submission that reads it (by its name, or by a URL that
+ * it covers), every pool that was refused for these and why, every run.
+ */
+
+#include "api/call.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+enum {
+	PAGE = 1000,
+	RUNS_MAX = 2000,        /* listed one by one; all are counted */
+	LABELS_MAX = 1000,
+	URLS_MAX = 64,          /* places where it was */
+};
+
+struct reader {                 /* a submission that reads it */
+	uint64_t sub;
+	char tenant[64];
+	UT_hash_handle hh;
+};
+
+struct report {
+	struct walk walk;               /* first: a walk is the report */
+	struct api_call *call;          /* NULL: the client is gone */
+	char name[64];
+	char *urls[URLS_MAX];
+	unsigned nurls;
+	struct reader *readers;
+	json_t *labels, *pools, *runs, *last;   /* last: task -> its run in the list */
+	uint64_t tasks, nruns, decisions;
+};
+
+static void report_free(struct report *p)
+{
+	struct reader *r, *tmp;
+
+	HASH_ITER(hh, p->readers, r, tmp) {
+		HASH_DELETE(hh, p->readers, r);
+		free(r);
+	}
+	for (unsigned i = 0; i < p->nurls; i++)
+		free(p->urls[i]);
+	json_decref(p->labels);
+	json_decref(p->pools);
+	json_decref(p->runs);
+	json_decref(p->last);
+	free(p);
+}
+
+static void gone(void *arg)
+{
+	((struct report *)arg)->call = NULL;
+}
+
+static json_t *time_json(int64_t ms)
+{
+	char at[CLOCK_TEXT_MAX];
+
+	return json_string(clock_format(ms, at));
+}
+
+static void count(json_t *obj, const char *key)
+{
+	json_object_set_new(obj, key, json_integer(json_integer_value(json_object_get(obj, key)) + 1));
+}
+
+/* ---- its labels ---- */
+
+static void label_row(struct report *p, const struct store_row *row, const json_t *doc)
+{
+	const json_t *d = json_object_get(doc, "dataset");
+	const char *removed = json_string_value(json_object_get(doc, "removed"));
+	const char *name = json_string_value(json_object_get(d, "name")), *url;
+	json_t *l;
+
+	if (strcmp(removed ? removed : name ? name : "", p->name) ||
+	    json_array_size(p->labels) >= LABELS_MAX)
+		return;
+	l = json_pack("{s:o, s:O*, s:O*, s:b}", "at", time_json(row->at_ms), "by",
+		      json_object_get(doc, "by"), "reason", json_object_get(doc, "reason"), "removed",
+		      removed != NULL);
+	if (d)
+		json_object_set(l, "data", (json_t *)d);
+	json_array_append_new(p->labels, l);
+	url = json_string_value(json_object_get(d, "url"));
+	if (url && p->nurls < URLS_MAX && (!p->nurls || strcmp(p->urls[p->nurls - 1], url)))
+		p->urls[p->nurls++] = mem_strdup(url);
+}
+
+/* ---- who reads it ---- */
+
+/* The place itself, or something in it; as flow does it for bare URLs, without its percent signs. */
+static bool covers(const char *place, const char *url)
+{
+	size_t n = strlen(place);
+
+	while (n > 1 && place[n - 1] == '/')
+		n--;
+	return !strncmp(place, url, n) && (!url[n] || url[n] == '/' || url[n] == '?');
+}
+
+static bool reads(const struct report *p, const json_t *spec)
+{
+	const json_t *in;
+	size_t i;
+
+	json_array_foreach(json_object_get(spec, "inputs"), i, in) {
+		const char *name = json_string_value(json_object_get(in, "dataset"));
+		const char *url = json_string_value(json_object_get(in, "url"));
+
+		if (name && !strcmp(name, p->name))
+			return true;
+		for (unsigned k = 0; !name && url && k < p->nurls; k++)
+			if (covers(p->urls[k], url))
+				return true;
+	}
+	return false;
+}
+
+static void submit_row(struct report *p, const struct store_row *row, const json_t *spec)
+{
+	const char *tenant = json_string_value(json_object_get(spec, "tenant"));
+	struct reader *r;
+
+	if (!reads(p, spec))
+		return;
+	r = mem_alloc(sizeof(*r));
+	r->sub = row->subject;
+	snprintf(r->tenant, sizeof(r->tenant), "%s", tenant ? tenant : "");
+	HASH_ADD(hh, p->readers, sub, sizeof(r->sub), r);
+	p->tasks++;
+}
+
+/* ---- what was decided for them ---- */
+
+static json_t *pool_of(struct report *p, const char *name)
+{
+	json_t *pool = json_object_get(p->pools, name);
+
+	if (!pool) {
+		pool = json_pack("{s:s, s:i, s:{}}", "pool", name, "runs", 0, "refused");
+		json_object_set_new(p->pools, name, pool);
+	}
+	return pool;
+}
+
+static void refusals(struct report *p, const json_t *why)
+{
+	const json_t *pool, *reason;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(why, "pools"), i, pool) {
+		const char *name = json_string_value(json_object_get(pool, "pool"));
+
+		if (!name || json_object_get(pool, "rank"))
+			continue;
+		json_array_foreach(json_object_get(pool, "reasons"), k, reason) {
+			const char *code = json_string_value(json_object_get(reason, "reason"));
+
+			if (code)
+				count(json_object_get(pool_of(p, name), "refused"), code);
+		}
+	}
+}
+
+static void run_begins(struct report *p, const struct store_row *row, const struct reader *r,
+		       const json_t *doc)
+{
+	const char *pool = json_string_value(json_object_get(doc, "pool"));
+	char key[24];
+	json_t *run;
+
+	if (!pool)
+		return;
+	count(pool_of(p, pool), "runs");
+	if (p->nruns++ >= RUNS_MAX)
+		return;
+	run = json_pack("{s:I, s:s, s:s, s:o, s:n, s:n}", "task", (json_int_t)row->task, "tenant",
+			r->tenant, "pool", pool, "at", time_json(row->at_ms), "ended", "how");
+	json_array_append(p->runs, run);
+	snprintf(key, sizeof(key), "%llu", (unsigned long long)row->task);
+	json_object_set_new(p->last, key, run);
+}
+
+static void run_ends(struct report *p, const struct store_row *row, const json_t *doc)
+{
+	const char *reason = json_string_value(json_object_get(doc, "reason"));
+	char key[24];
+	json_t *run;
+
+	snprintf(key, sizeof(key), "%llu", (unsigned long long)row->task);
+	run = json_object_get(p->last, key);
+	if (!run)
+		return;
+	json_object_set_new(run, "ended", time_json(row->at_ms));
+	json_object_set_new(run, "how", json_string(reason ? reason : "done"));
+	json_object_del(p->last, key);
+}
+
+static void task_row(struct report *p, const struct store_row *row, const json_t *doc)
+{
+	const struct reader *r = NULL;
+
+	HASH_FIND(hh, p->readers, &row->subject, sizeof(row->subject), r);
+	if (!r)
+		return;
+	if (json_object_get(doc, "why")) {
+		p->decisions++;
+		refusals(p, json_object_get(doc, "why"));
+	}
+	if (row->kind == RECORD_CHOOSE)
+		run_begins(p, row, r, doc);
+	else if (row->kind == RECORD_END || row->kind == RECORD_LOST)
+		run_ends(p, row, doc);
+}
+
+static int on_row(struct walk *w, const struct store_row *row)
+{
+	struct report *p = (struct report *)w;
+	struct err err;
+	json_t *doc;
+
+	if (!p->call)
+		return 1;
+	if (row->kind != RECORD_DATASET && (row->kind < RECORD_SUBMIT || row->kind > RECORD_CANCEL))
+		return 0;
+	if (json_parse(row->body, row->body_len, &doc, &err))
+		return -1;
+	if (row->kind == RECORD_DATASET)
+		label_row(p, row, doc);
+	else if (row->kind == RECORD_SUBMIT)
+		submit_row(p, row, doc);
+	else
+		task_row(p, row, doc);
+	json_decref(doc);
+	return 0;
+}
+
+static void answer(struct report *p)
+{
+	struct api_call *c = p->call;
+	json_t *pools = json_array(), *pool;
+	const char *name;
+
+	json_object_foreach(p->pools, name, pool)
+		json_array_append(pools, pool);
+	reply_json(c, 200, json_pack("{s:s, s:O, s:I, s:I, s:o, s:I, s:O}", "dataset", p->name, "labels",
+				     p->labels, "submissions", (json_int_t)p->tasks, "decisions",
+				     (json_int_t)p->decisions, "pools", pools, "runs_in_all",
+				     (json_int_t)p->nruns, "runs", p->runs));
+}
+
+static void on_done(struct walk *w, int r)
+{
+	struct report *p = (struct report *)w;
+	struct api_call *c = p->call;
+
+	if (c && !r && walk_more(w)) {
+		walk_page(w, w->api, UINT64_MAX, 0, w->last, PAGE);
+		return;
+	}
+	if (c)
+		c->gone = NULL;
+	if (c && r)
+		reply_no(c, NO_INTERNAL, NULL, "the journal could not be read", NULL);
+	else if (c && !json_array_size(p->labels))
+		reply_no(c, NO_NOT_FOUND, NULL, "there never was such a data set", NULL);
+	else if (c)
+		answer(p);
+	report_free(p);
+}
+
+void api_dataset_report(struct api_call *c)
+{
+	struct report *p;
+
+	if (!walk_room(c->api)) {
+		reply_no(c, NO_UNAVAILABLE, NULL, "too many reads of the journal are under way", NULL);
+		return;
+	}
+	p = mem_alloc(sizeof(*p));
+	p->call = c;
+	snprintf(p->name, sizeof(p->name), "%s", c->param);
+	p->labels = json_array();
+	p->pools = json_object();
+	p->runs = json_array();
+	p->last = json_object();
+	p->walk.row = on_row;
+	p->walk.done = on_done;
+	c->gone = gone;
+	c->arg = p;
+	walk_page(&p->walk, c->api, UINT64_MAX, 0, 0, PAGE);
+}

@@ -1,0 +1,138 @@
+"""doc/security.md names tests that exist; and secrets are where they belong and nowhere else."""
+
+import os
+import pathlib
+import re
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from client import ROOT, Daemon  # noqa: E402
+
+FAKE = {"name": "p", "tier": "centre", "region": "cn/50", "engine": "fake", "clearance": 4,
+        "groups": [{"count": 1, "cpus": 8, "memory_mb": 65536}], "options": {"run_ms": 5}}
+KINDS = ("unit", "contract", "sim", "sys")
+
+
+def named():
+    """(row, name) of every test that the tables of doc/security.md name."""
+    for line in (ROOT / "doc" / "security.md").read_text(encoding="utf-8").splitlines():
+        cells = [c.strip() for c in line.strip().strip("|").split(" | ")]
+        if len(cells) < 4 or not re.match(r"\d+[a-z]?$", cells[0]):
+            continue
+        for name in re.findall(r"`([a-z][a-z0-9_]+)`", cells[3]):
+            yield cells[0], name
+
+
+def there():
+    names = set()
+    for kind in KINDS:
+        for path in (ROOT / "test" / kind).iterdir():
+            if path.suffix in (".c", ".py"):
+                names.add(path.stem)
+                text = path.read_text(encoding="utf-8")
+                names.update(re.findall(r"^static void ([a-z0-9_]+)\(", text, re.M))
+                names.update(re.findall(r"^ *def (test_[a-z0-9_]+)\(", text, re.M))
+    return names
+
+
+def in_the_code():
+    """Functions that a row names for `by reading`."""
+    found = set()
+    for path in (ROOT / "src").rglob("*.[ch]"):
+        found.update(re.findall(r"\b([a-z][a-z0-9_]+)\(", path.read_text(encoding="utf-8")))
+    return found
+
+
+def test_every_test_that_the_threat_model_names_exists():
+    tests, functions = there(), in_the_code()
+    missing = [f"row {row}: {name}" for row, name in named()
+               if name not in tests and "_" in name and name not in functions]
+    assert not missing, missing
+
+
+def test_a_name_that_is_no_test_would_be_found():
+    assert "a_test_that_nobody_wrote" not in there() | in_the_code()
+    assert {"test_audit", "every_single_bit_of_an_entry_counts", "test_who_did_it_and_from_where_is_in_the_log",
+            "no_run_breaks_the_rule_about_data"} <= there()
+
+
+def test_the_threat_model_names_many_tests():
+    assert len({name for _, name in named()}) > 80
+
+
+def test_every_threat_says_how_it_is_proved_or_that_it_is_not():
+    for line in (ROOT / "doc" / "security.md").read_text(encoding="utf-8").splitlines():
+        cells = [c.strip() for c in line.strip().strip("|").split(" | ")]
+        if len(cells) >= 4 and re.match(r"\d+[a-z]?$", cells[0]):
+            assert re.search(r"`[a-z./ ]+|not yet|by reading", cells[3]), line
+
+
+# ---- secrets ----
+
+def files_below(directory):
+    for path in pathlib.Path(directory).rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            yield path, path.read_bytes()
+
+
+def command_lines():
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield path, path.read_bytes()
+        except OSError:
+            pass
+
+
+def answers(api):
+    for path in ("/v1/tokens", "/v1/node", "/v1/pools", "/v1/tasks", "/v1/datasets", "/metrics", "/v1/audit",
+                 "/v1/users", "/v1/tenants"):
+        for response in (api.get(path), api.get(path + "?nonsense=1")):
+            yield path, response.content
+    yield "wrong", api.get("/v1/nowhere").content
+
+
+def test_no_secret_is_anywhere_but_where_it_belongs(tmp_path):
+    with Daemon({"pools": [FAKE]}, directory=tmp_path) as d:
+        secrets = {"first": d.token}
+        d.api.post("/v1/tenants", json={"name": "lab"})
+        for name, roles in (("ann", ["user"]), ("eve", ["auditor"])):
+            made = d.api.post("/v1/tokens", json={"name": name, "tenant": "lab", "roles": roles})
+            secrets[name] = made.json()["token"]
+        api = d.client(secrets["ann"])
+        api.wait(api.submit(command=["true"])["id"])
+        # A wrong token, a token in the wrong place, a token with one letter changed.
+        wrong = secrets["ann"][:-1] + ("A" if secrets["ann"][-1] != "A" else "B")
+        assert d.client(wrong).get("/v1/tasks").status_code == 401
+        secrets["wrong"] = wrong
+        assert d.cli("ls", "--token-file", "/nowhere").returncode != 0
+        seen = [(f"answer {path}", body) for client in (d.api, api, d.client(secrets["eve"]))
+                for path, body in answers(client)]
+        seen += [(str(path), body) for path, body in command_lines()]
+        d.kill()
+    seen += [(str(path), body) for path, body in files_below(tmp_path)]
+    assert any(path.endswith("suanlu.db") for path, _ in seen) and any(path.endswith("/log") for path, _ in seen)
+    for name, secret in secrets.items():
+        where = [path for path, body in seen if secret.encode() in body]
+        allowed = [str(d.state / "token")] if name == "first" else []
+        assert where == allowed, (name, where)
+    assert os.stat(d.state / "token").st_mode & 0o077 == 0
+
+
+def test_a_token_for_an_answer_is_given_once(tmp_path):
+    with Daemon({"pools": [FAKE]}, directory=tmp_path) as d:
+        made = d.api.post("/v1/tokens", json={"name": "x", "tenant": "default", "roles": ["user"]}).json()
+        assert made["token"].startswith("sl_")
+        listed = [t for t in d.api.get("/v1/tokens").json()["tokens"] if t["id"] == made["id"]]
+        assert listed and "token" not in listed[0] and "hash" not in listed[0]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_token_file_that_others_can_read_is_not_used(tmp_path, mode):
+    with Daemon({"pools": [FAKE]}, directory=tmp_path) as d:
+        path = tmp_path / "loose"
+        path.write_text(d.token)
+        path.chmod(mode)
+        out = d.cli("ls", "--token-file", str(path), "--server", "http://" + (d.state / "address").read_text())
+        assert out.returncode != 0 and d.token not in out.stdout + out.stderr
