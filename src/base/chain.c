@@ -2,21 +2,32 @@
 
 #include "base/chain.h"
 
-#include <stdio.h>
 #include <string.h>
+
+static uint8_t *put(uint8_t *p, uint64_t v)
+{
+	for (int shift = 56; shift >= 0; shift -= 8)
+		*p++ = (uint8_t)(v >> shift);
+	return p;
+}
 
 void chain_hash(struct digest *d, const uint8_t prev[DIGEST_LEN], const struct chain_link *l,
 		uint8_t out[DIGEST_LEN])
 {
-	char hex[DIGEST_HEX + 1], text[CHAIN_ACTOR_MAX + DIGEST_HEX + 160];
-	int n = snprintf(text, sizeof(text), "%llu\n%lld\n%llu\n%u\n%llu\n%llu\n%s\n%s\n",
-			 (unsigned long long)l->no, (long long)l->at_ms, (unsigned long long)l->seq,
-			 l->kind, (unsigned long long)l->subject, (unsigned long long)l->task,
-			 l->actor, digest_hex(l->body, hex));
+	uint8_t bytes[2 * DIGEST_LEN + 6 * sizeof(uint64_t) + CHAIN_ACTOR_MAX], *p = bytes;
+	size_t n = strnlen(l->actor, CHAIN_ACTOR_MAX);
 
+	memcpy(p, prev, DIGEST_LEN);
+	p = put(p + DIGEST_LEN, l->no);
+	p = put(p, (uint64_t)l->at_ms);
+	p = put(p, l->seq);
+	p = put(p, l->kind);
+	p = put(p, l->subject);
+	p = put(p, l->task);
+	memcpy(p, l->body, DIGEST_LEN);
+	memcpy(p + DIGEST_LEN, l->actor, n);
 	digest_begin(d, l->digest);
-	digest_add(d, prev, DIGEST_LEN);
-	digest_add(d, text, (size_t)n);
+	digest_add(d, bytes, (size_t)(p - bytes) + DIGEST_LEN + n);
 	digest_end(d, out);
 }
 

@@ -2,11 +2,10 @@
  *
  * A link fingerprints its own fields and its body, and the link before it:
  *
- *	hash = H(previous hash, 32 bytes | text)
- *	text = "no\nat_ms\nseq\nkind\nsubject\ntask\nactor\nbody\n"
+ *	hash = H(previous hash | no | at_ms | seq | kind | subject | task | body | actor)
  *
- * numbers in decimal, body as the fingerprint of its bytes in hex, H the digest that the link
- * names.  The first link follows 32 zero bytes.  doc/decision/0010-audit.md says what this
+ * numbers as 8 bytes, the highest first, body as the 32 bytes of H(its bytes), actor as its bytes
+ * to the end, H the digest that the link names.  The first link follows 32 zero bytes.  doc/decision/0010-audit.md says what this
  * proves and what it does not.
  */
 #ifndef BASE_CHAIN_H
