@@ -28,7 +28,7 @@ CHIPS = {       # which chips a job of the kind can use, how often
 KINDS = (("train", 0.5), ("infer", 0.3), ("render", 0.2))       # of those with devices
 LARGE = 4                       # so many devices: training, not on chips with 24 GB
 EAST_ONLY, WEST_ONLY = 0.12, 0.08       # data that only one of the owners may see
-SHORTEST_S, LONGEST_S = 600, 6 * 3600   # of the trace: shorter ones vanish when shrunk
+SHORTEST_S, LONGEST_S = 600, 2 * 3600   # of the trace: shorter ones vanish when shrunk
 APP_JOBS, APP_SPREAD = 10, 0.4  # jobs of an application, spread of log run time within
 NODE_DEVICES = 8
 

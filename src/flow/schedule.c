@@ -181,15 +181,9 @@ static void charge(struct flow *f, const struct snapshot *s, const struct ask *a
 		   const struct decision *d, uint32_t times)
 {
 	struct lane *l = lane_of(f, d);
-	int64_t before, all;
 
-	if (!l || !times)
-		return;
-	before = l->ahead_cpu_ms;
-	lane_charge(l, s, a, &d->top);
-	if (__builtin_mul_overflow(l->ahead_cpu_ms - before, (int64_t)times, &all) ||
-	    __builtin_add_overflow(before, all, &l->ahead_cpu_ms))
-		l->ahead_cpu_ms = INT64_MAX;
+	if (l)
+		lane_charge(l, s, a, &d->top, times);
 }
 
 /* The devices that were found may cost more than those that were forecast, where a pool has

@@ -237,13 +237,13 @@ static void say_budget(const struct ask *a, const struct terms *m, struct words 
 	    text_or(a->spec->tenant, "the tenant"));
 }
 
-static void say_behind(const struct snapshot *s, const struct task_spec *t,
+static void say_behind(const struct snapshot *s, const struct task_spec *t, const struct terms *m,
 		       const struct lane *l, struct words *need, struct words *have)
 {
 	char a[CLOCK_TEXT_MAX], b[CLOCK_TEXT_MAX];
 
 	say(need, "over before %s", clock_format(l ? l->shadow_ms : 0, a));
-	say(have, "up to %s", clock_format(s->now_ms + (int64_t)t->walltime_s * 1000, b));
+	say(have, "up to %s", clock_format(wait_over_ms(s, t, m), b));
 }
 
 static void say_node(struct explain *x, const struct pool *p, enum reason r, struct words *need,
@@ -338,7 +338,7 @@ static void say_both(struct explain *x, uint32_t i, enum reason r, struct words 
 		say_budget(x->pass.a, m, need, have);
 		break;
 	case REASON_BEHIND:
-		say_behind(s, t, s->lanes ? &s->lanes[i] : NULL, need, have);
+		say_behind(s, t, m, s->lanes ? &s->lanes[i] : NULL, need, have);
 		break;
 	case REASON_ACCELERATOR: case REASON_CPU: case REASON_MEMORY: case REASON_NODES:
 	case REASON_FULL:

@@ -134,6 +134,7 @@ static bool meter(struct pass *x, const struct pool *p, struct terms *t)
 	uint32_t accels = devices_of(x, p, &model);
 	struct tariff f;
 
+	t->accel_milli = accels * w->share_milli;
 	tariff_of(x->s, p, model, &f);
 	t->cost_micro = meter_cost_micro(&f.rate, w->nodes, w->cpu_milli, accels, w->share_milli, run_ms);
 	t->energy_j = meter_energy_j(p, x->s->catalogue, w->nodes, w->cpu_milli, accels,

@@ -78,6 +78,11 @@ bool forecast_hopeless(const struct snapshot *s, const struct ask *a, const stru
 /* Seconds that a pool without room for it keeps it waiting at the least. */
 int64_t wait_floor_s(const struct snapshot *s, const struct pool *p);
 bool wait_room(struct pass *x, const struct pool *p, struct node_placer *pl);
+/* When a run that begins now is over, nine times out of ten.  With history that is far earlier than
+ * its walltime, of which people ask for several times what they use; promises are then kept nearly
+ * always instead of always, and wait less (Tsafrir, Etsion, Feitelson, "Backfilling using
+ * system-generated predictions", IEEE TPDS 18(6), 2007).  Without history it is the walltime. */
+int64_t wait_over_ms(const struct snapshot *s, const struct task_spec *t, const struct terms *m);
 /* Wait of ret->wait_*; returns FULL and BEHIND as they apply. */
 uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
 		   struct node_placer *pl, struct terms *ret);

@@ -158,14 +158,17 @@ void select_decide(const struct snapshot *s, const struct ask *a, struct arena *
 }
 
 void lane_charge(struct lane *l, const struct snapshot *s, const struct ask *a,
-		 const struct candidate *c)
+		 const struct candidate *c, uint32_t times)
 {
 	const struct task_spec *t = a->spec;
-	int64_t cpu_milli = sat_mul(t->nodes ? t->nodes : 1, t->cpu_milli ? t->cpu_milli : 1);
+	int64_t run_s = sat_mul(sat_mul(c->terms.run_p50_s, t->nodes ? t->nodes : 1), times);
 	int64_t start_ms = sat_add(s->now_ms, sat_mul(c->terms.wait_p50_s, 1000));
 
+	if (!times)
+		return;
 	/* thousandths of a cpu x seconds = cpus x milliseconds */
-	l->ahead_cpu_ms = sat_add(l->ahead_cpu_ms, sat_mul(cpu_milli, c->terms.run_p50_s));
+	l->ahead_cpu_ms = sat_add(l->ahead_cpu_ms, sat_mul(t->cpu_milli ? t->cpu_milli : 1, run_s));
+	l->ahead_accel_ms = sat_add(l->ahead_accel_ms, sat_mul(c->terms.accel_milli, run_s));
 	if (!l->shadow_ms || start_ms < l->shadow_ms)
 		l->shadow_ms = start_ms;
 }

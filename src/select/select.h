@@ -46,7 +46,8 @@ const char *reason_text_of(const char *code, int zh);
 
 /* One pool, within one pass over the waiting tasks: what was promised to earlier ones. */
 struct lane {
-	int64_t ahead_cpu_ms;           /* expected cpu time of tasks that wait for this pool */
+	int64_t ahead_cpu_ms;           /* expected cpu time of tasks that wait for this pool … */
+	int64_t ahead_accel_ms;         /* … and time of its devices */
 	int64_t shadow_ms;              /* earliest start promised to one of them; 0: none */
 };
 
@@ -79,6 +80,7 @@ struct ask {
 struct terms {
 	int64_t transfer_s, wait_p50_s, wait_p90_s, run_p50_s, run_p90_s;
 	int64_t cost_micro, energy_j, carbon_mg;
+	uint32_t accel_milli;           /* thousandths of devices on each node */
 	int64_t reserve_micro;          /* of a tenant with a budget: its part for the whole walltime */
 	int64_t score_micro;
 	struct run_forecast run;        /* basis of run_* */
@@ -142,9 +144,10 @@ enum reason decision_reason(const struct decision *d);
 int decision_encode(const struct snapshot *s, const struct ask *a, const struct decision *d,
 		    struct buf *out);
 
-/* After a decision to wait: charge the lane, so that the next task sees a queue. */
+/* After a decision to wait: charge the lane for so many tasks like this one, so that the next
+ * sees a queue. */
 void lane_charge(struct lane *l, const struct snapshot *s, const struct ask *a,
-		 const struct candidate *c);
+		 const struct candidate *c, uint32_t times);
 
 /* ---- parts, for tests and for the simulator ---- */
 

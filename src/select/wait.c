@@ -225,29 +225,41 @@ static int64_t queued_cpu_ms(const struct pool *p, int64_t now)
 	return sum;
 }
 
-/* Time the pool needs for the work ahead if it were spread over all its cpus. */
+/* Time the pool needs for the work ahead if it were spread over all its cpus and devices: the
+ * scarcer of the two decides. */
 static int64_t ahead_ms(const struct pool *p, const struct lane *l, int64_t now)
 {
-	int64_t cpu_ms = queued_cpu_ms(p, now);
-	uint64_t milli = 0;
+	int64_t cpu_ms = queued_cpu_ms(p, now), accel_ms = l ? l->ahead_accel_ms : 0;
+	int64_t cpu_milli = 0, accel_milli = 0;
 
 	if (l && l->ahead_cpu_ms > 0)
 		cpu_ms = sat_add(cpu_ms, l->ahead_cpu_ms);
-	if (cpu_ms <= 0)
+	if (cpu_ms <= 0 && accel_ms <= 0)
 		return 0;
-	for (uint32_t i = 0; i < p->nnodes; i++)
-		milli += p->nodes[i].down ? 0 : p->nodes[i].cpu_milli;
-	return sat_muldiv(cpu_ms, 1000, milli ? (int64_t)milli : 1);
+	for (uint32_t i = 0; i < p->nnodes; i++) {
+		if (p->nodes[i].down)
+			continue;
+		cpu_milli += p->nodes[i].cpu_milli;
+		accel_milli += p->nodes[i].naccels * 1000;
+	}
+	return max64(sat_muldiv(cpu_ms, 1000, cpu_milli ? cpu_milli : 1),
+		     accel_milli ? sat_muldiv(accel_ms, 1000, accel_milli) : 0);
+}
+
+int64_t wait_over_ms(const struct snapshot *s, const struct task_spec *t, const struct terms *m)
+{
+	int64_t takes_s = sat_add(m->transfer_s, m->run_p90_s);
+
+	if (!m->run.samples || takes_s > t->walltime_s)
+		takes_s = t->walltime_s;
+	return sat_add(s->now_ms, sat_mul(takes_s, 1000));
 }
 
 /* EASY backfill (Lifka, "The ANL/IBM SP scheduling system", JSSPP 1995): a later task may
- * go first if even its longest possible run is over before the start that an earlier
- * task was promised. */
-static bool behind(const struct pass *x, const struct lane *l)
+ * go first if its run is over before the start that an earlier task was promised. */
+static bool behind(const struct pass *x, const struct lane *l, const struct terms *t)
 {
-	int64_t end = x->s->now_ms + (int64_t)x->a->spec->walltime_s * 1000;
-
-	return l && l->shadow_ms && end > l->shadow_ms;
+	return l && l->shadow_ms && wait_over_ms(x->s, x->a->spec, t) > l->shadow_ms;
 }
 
 static int64_t to_s(int64_t ms)
@@ -306,7 +318,7 @@ uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
 
 	if (room < x->want.nodes)
 		why |= REASON_BIT(REASON_FULL);
-	if (behind(x, l))
+	if (behind(x, l, ret))
 		why |= REASON_BIT(REASON_BEHIND);
 	ret->wait_p50_s = ret->wait_p90_s = 0;
 	if (!why)

@@ -154,16 +154,8 @@ static void decide(struct town *t, const struct snapshot *s, uint32_t task, stru
 static void charge(struct town *t, const struct snapshot *s, const struct ask *a,
 		   const struct decision *d, uint32_t times)
 {
-	struct lane *l = d->best < t->c->npools ? &t->lanes[d->best] : NULL;
-	int64_t before, all;
-
-	if (!l || !times)
-		return;
-	before = l->ahead_cpu_ms;
-	lane_charge(l, s, a, &d->cand[d->best]);
-	if (__builtin_mul_overflow(l->ahead_cpu_ms - before, (int64_t)times, &all) ||
-	    __builtin_add_overflow(before, all, &l->ahead_cpu_ms))
-		l->ahead_cpu_ms = INT64_MAX;
+	if (d->best < t->c->npools)
+		lane_charge(&t->lanes[d->best], s, a, &d->cand[d->best], times);
 }
 
 /* The head waits.  Would the last one, with all the others before it, go elsewhere? */

@@ -277,10 +277,14 @@ static void check_place(struct world *w, const struct pool *p, const struct plac
 
 /* ---- what a decision must be ---- */
 
-static bool promised_to_another(struct world *w, uint32_t k)
+static bool promised_to_another(struct world *w, const struct decision *d, uint32_t k)
 {
-	return w->s.lanes && w->lane[k].shadow_ms &&
-	       NOW + w->spec.walltime_s * 1000ll > w->lane[k].shadow_ms;
+	const struct terms *t = &d->cand[k].terms;
+	int64_t s = w->spec.walltime_s;
+
+	if (t->run.samples && t->transfer_s + t->run_p90_s < s)
+		s = t->transfer_s + t->run_p90_s;
+	return w->s.lanes && w->lane[k].shadow_ms && NOW + s * 1000 > w->lane[k].shadow_ms;
 }
 
 static bool takes_too_long(const struct world *w, int64_t s)
@@ -334,10 +338,10 @@ static void check_decision(struct world *w, const struct decision *d)
 	if (d->outcome == OUTCOME_CHOSEN) {
 		must(!d->cand[d->best].reasons, "room now");
 		must(!d->cand[d->best].terms.wait_p50_s, "no wait where there is room");
-		must(!promised_to_another(w, d->best), "what was promised is kept");
+		must(!promised_to_another(w, d, d->best), "what was promised is kept");
 		check_place(w, &w->pool[d->best], &d->place);
 	} else if (d->best != UINT32_MAX) {
-		must(promised_to_another(w, d->best) ||
+		must(promised_to_another(w, d, d->best) ||
 		     place_find(&w->spec, &w->catalogue, w->pool[d->best].nnodes,
 				w->pool[d->best].nodes, &w->arena, &pl),
 		     "nobody waits for a free pool");

@@ -201,6 +201,30 @@ static void a_run_that_was_sent_ahead_gives_no_room_when_it_ends(void **state)
 	assert_int_equal(on(c, EDGE).wait_p50_s, 105);  /* and its own work stands before ours */
 }
 
+static void devices_that_are_waited_for_make_the_wait_longer(void **state)
+{
+	struct city *c = *state;
+
+	city_fill(c, HUB, 60);
+	c->lane[HUB].ahead_cpu_ms = 32000;              /* a second on 32 cpus … */
+	c->lane[HUB].ahead_accel_ms = 400 * 1000;       /* … and 100 on four devices */
+	assert_int_equal(on(c, HUB).wait_p50_s, 160);
+}
+
+static void a_run_known_to_be_short_goes_before_a_promise_whatever_its_walltime(void **state)
+{
+	struct city *c = *state;
+
+	c->lane[HUB].shadow_ms = CITY_NOW + 600 * 1000;
+	assert_int_equal(on(c, HUB).wait_p50_s, 600);
+	for (int i = 0; i < 8; i++)
+		history_add(c->history, "render", "frame", "cpu", 60 * 1000, 3600);
+	assert_int_equal(on(c, HUB).wait_p50_s, 0);
+	for (int i = 0; i < 2; i++)                     /* one in five takes too long */
+		history_add(c->history, "render", "frame", "cpu", 700 * 1000, 3600);
+	assert_int_equal(on(c, HUB).wait_p50_s, 600);
+}
+
 static void a_promise_to_another_is_waited_for(void **state)
 {
 	struct city *c = *state;
@@ -284,6 +308,8 @@ int main(void)
 		CITY_TEST(nodes_that_are_down_are_back_in_an_hour),
 		CITY_TEST(more_runs_than_are_looked_at_end_with_the_last),
 		CITY_TEST(tasks_ahead_make_the_wait_longer),
+		CITY_TEST(devices_that_are_waited_for_make_the_wait_longer),
+		CITY_TEST(a_run_known_to_be_short_goes_before_a_promise_whatever_its_walltime),
 		CITY_TEST(a_promise_to_another_is_waited_for),
 		CITY_TEST(the_range_is_at_least_as_wide_as_past_errors),
 		CITY_TEST(money_and_energy_come_from_the_run_forecast),
