@@ -71,9 +71,10 @@ struct engine_event {
 struct engine_host {
 	void *arg;
 	void (*event)(void *arg, const struct pool *p, const struct engine_event *ev);
-	/* Is this the id of a run of this node?  Several nodes may share a cluster, and each ends
-	 * only what it began itself.  May be NULL: none is. */
-	bool (*ours)(void *arg, const char *run_id);
+	/* May this pool end what it finds of a run that it knows nothing of?  Not if the run is of another
+	 * node, for several may share a cluster; nor if it is on another pool, which may be another
+	 * part of that cluster.  May be NULL: never. */
+	bool (*ours)(void *arg, const struct pool *p, const char *run_id);
 };
 
 struct engine_ops {

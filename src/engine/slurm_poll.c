@@ -610,7 +610,7 @@ static void apply(struct slurm *s, const struct slurm_listing *l)
 		if (r)
 			slurm_run_seen(r, j, s->list_begun_ms);
 		else if (!slurm_state_over(j->state) && !j->completing && s->host.ours &&
-			 s->host.ours(s->host.arg, j->run_id) && ripe(s, j))
+			 s->host.ours(s->host.arg, s->pool, j->run_id) && ripe(s, j))
 			slurm_job_end(s, j->id, j->run_id);
 	}
 	forget_orphans(s, s->list_begun_ms);

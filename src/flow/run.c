@@ -40,12 +40,16 @@ int run_id_parse(const struct flow *f, const char *run_id, uint64_t *ret_no, uin
 	return 0;
 }
 
-bool run_ours(void *arg, const char *run_id)
+bool run_ours(void *arg, const struct pool *p, const char *run_id)
 {
+	const struct task *t;
 	uint32_t attempt;
 	uint64_t no;
 
-	return run_id_parse(arg, run_id, &no, &attempt) == 0;
+	if (run_id_parse(arg, run_id, &no, &attempt))
+		return false;
+	t = flow_task(arg, no);
+	return !t || t->attempt != attempt || !task_state_on_pool(t->state) || t->pool == p->id;
 }
 
 static int64_t backoff_ms(uint32_t failures)

@@ -28,6 +28,7 @@ enum {
 	PASS_SHARE = 8,                 /* the next pass waits so many times the length of the last:
 	                                 * under load at most a ninth of the time goes there */
 	PASS_GAP_MAX_MS = 1000,
+	AHEAD_S = 3,                    /* from an end until we hear of it and the next one starts */
 };
 
 void schedule_want(struct flow *f)
@@ -202,14 +203,15 @@ static void check_money(struct flow *f, const struct snapshot *s, const struct t
 }
 
 /* A cluster with a queue of its own must not run dry between an end and our hearing of it: a few
- * may be sent before there is room, if nobody was promised that room before. */
+ * may be sent before there is room, if it should be there by then and nobody was promised it.
+ * Sent earlier, a task would be bound to a queue while other pools come free. */
 static bool may_go_ahead(const struct flow *f, const struct decision *d)
 {
 	const struct pool *p = d->best < f->c.npools ? f->c.pools[d->best] : NULL;
 
 	if (d->outcome != OUTCOME_WAIT || !p || p->nahead >= p->queue_max)
 		return false;
-	return d->top.reasons == REASON_BIT(REASON_FULL);
+	return d->top.reasons == REASON_BIT(REASON_FULL) && d->top.terms.wait_p50_s <= AHEAD_S;
 }
 
 /* *m is what is to be reserved when the outcome is CHOSEN. */

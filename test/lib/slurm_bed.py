@@ -76,7 +76,8 @@ class Rig:
 class Node(Daemon):
     """A daemon whose pools are the rig's clusters."""
 
-    def __init__(self, rig, clusters=("east",), directory=None, shared=True, config=None, **options):
+    def __init__(self, rig, clusters=("east",), directory=None, shared=True, config=None, parts=None,
+                 **options):
         self.rig = rig
         self.where = pathlib.Path(directory or tempfile.mkdtemp(prefix="suanlu-slurm-"))
         self.mine = directory is None
@@ -92,6 +93,9 @@ class Node(Daemon):
             o.update(options)
             pools.append({"name": c, "region": "cn/50/500106", "engine": "slurm", "clearance": 4,
                           "options": {k: v for k, v in o.items() if v is not None}})
+        for name, other in (parts or {}).items():       # further pools on the first cluster
+            pools.append(json.loads(json.dumps(
+                {**pools[0], "name": name, "options": {**pools[0]["options"], **other}})))
         super().__init__({"pools": pools, "log": "debug", **(config or {})}, directory=self.where)
 
     def write_token(self, cluster, text=None):

@@ -176,6 +176,17 @@ def test_another_daemon_on_the_same_cluster_leaves_our_runs_alone(node, rig):
         assert node.api.wait(t)["exit_code"] == 7
 
 
+def test_two_pools_of_one_cluster_leave_each_others_runs_alone(rig):
+    with Node(rig, partitions=["cpu"], parts={"east-npu": {"partitions": ["npu"]}}) as node:
+        node.up()
+        node.up("east-npu")
+        mine = [node.sh("sleep 3; exit 7"),
+                node.sh("sleep 3; exit 8", accelerators={"models": ["ascend-910b"], "count": 1})]
+        codes = [node.api.wait(t)["exit_code"] for t in mine]
+        pools = [node.runs(t)[0]["pool"] for t in mine]
+    assert codes == [7, 8] and pools == ["east", "east-npu"]
+
+
 def add(node, rig, *more, jwt=None, url=None):
     return node.cli("pools", "add", "new", "--engine", "slurm", "--url",
                     url or rig.env_of("east")["SLURM_RIG_URL"], "--user", "root", "--jwt",
