@@ -170,7 +170,7 @@ static void every_kind_has_its_own_name(void **state)
 				    strcmp(name, record_kind_name((enum record_kind)j)) != 0);
 	}
 	assert_in_range(named, 18, RECORD_KIND_END);
-	assert_string_equal(record_kind_name(RECORD_KIND_END), "none");
+	assert_string_equal(record_kind_name((enum record_kind)RECORD_KIND_END), "none");
 }
 
 /* Whoever adds a kind has to think about it. */
@@ -186,7 +186,7 @@ static void every_kind_says_whether_it_is_audited(void **state)
 				 record_kind_name((enum record_kind)k));
 	}
 	assert_int_equal(record_audit(RECORD_CHOOSE), AUDIT_YES);
-	assert_int_equal(record_audit(RECORD_KIND_END), AUDIT_UNSAID);
+	assert_int_equal(record_audit((enum record_kind)RECORD_KIND_END), AUDIT_UNSAID);
 }
 
 static void damaged(enum record_kind kind, const char *text)
