@@ -190,7 +190,7 @@ struct run {
 	enum run_end end;
 	enum run_phase phase;
 	int exit_code;
-	char text[256];
+	char text[RUN_TEXT_MAX];
 	struct usage usage;
 	int64_t cost_micro, energy_j, carbon_mg, wait_p50_s, run_p50_s;
 };

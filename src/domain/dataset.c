@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/region.h"
+#include "domain/task.h"
 #include "domain/wire.h"
 
 #include <stdlib.h>
@@ -28,6 +29,8 @@ int dataset_decode(const json_t *json, const char *tenant, struct dataset **ret,
 	/* No default: whoever registers data must have thought about it. */
 	dec_level(&d, "level", DEC_NEED, &s->level);
 	dec_u64(&d, "size_mb", DEC_OPT, 0, 1ULL << 40, &s->size_mb);
+	dec_u64(&d, "size", DEC_OPT, 1, TASK_BYTES_MAX, &s->size);
+	wire_str(&d, "sha256", DEC_OPT, 64, wire_sha256, &s->sha256);
 	wire_str(&d, "owner", DEC_OPT, 63, wire_name, &s->owner);
 	wire_str(&d, "stay_within", DEC_OPT, 120, wire_region, &s->stay_within);
 	if (d.r == 0 && s->stay_within && !region_within(s->region, s->stay_within))
@@ -56,6 +59,9 @@ json_t *dataset_json(const struct dataset *s)
 	wire_put_str(obj, "region", s->region);
 	wire_put(obj, "level", level_json(s->level));
 	wire_put_int(obj, "size_mb", (int64_t)s->size_mb);
+	if (s->size)
+		wire_put_int(obj, "size", (int64_t)s->size);
+	wire_put_str(obj, "sha256", s->sha256);
 	wire_put_str(obj, "owner", s->owner);
 	wire_put_str(obj, "stay_within", s->stay_within);
 	wire_put_str(obj, "tenant", s->tenant);

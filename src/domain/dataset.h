@@ -11,7 +11,9 @@ struct dataset {
 	const char *owner;              /* who answers for it, a name; NULL in old journals */
 	enum level level;
 	const char *stay_within;        /* the region it must not leave, or NULL */
-	uint64_t size_mb;
+	uint64_t size_mb;               /* for forecasts */
+	uint64_t size;                  /* bytes that must arrive; 0: any */
+	const char *sha256;             /* of what must arrive, or NULL */
 	bool removed;
 };
 

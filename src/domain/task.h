@@ -64,11 +64,15 @@ enum {
 	TASK_META_MAX = 64 << 10, TASK_META_DEPTH_MAX = 16,     /* the journal nests it deeper */
 };
 
+#define TASK_BYTES_MAX (1ULL << 60)     /* of one input */
+
 struct task_input {
 	const char *dataset;            /* name, or NULL: the url below */
 	const char *url;                /* file:///…, http://…, https://… */
 	const char *path;               /* relative, inside the work directory */
-	uint64_t size_mb;               /* declared; 0: not known */
+	uint64_t size_mb;               /* declared, for forecasts only; 0: not known */
+	uint64_t size;                  /* bytes that must arrive; 0: any (or the data set's) */
+	const char *sha256;             /* of what must arrive, 64 hex digits; NULL: any (same) */
 };
 
 struct task_output {

@@ -47,6 +47,9 @@ static json_t *inputs_json(const struct task_spec *s)
 		wire_put_str(obj, "path", in->path);
 		if (in->size_mb)
 			wire_put_int(obj, "size_mb", (int64_t)in->size_mb);
+		if (in->size)
+			wire_put_int(obj, "size", (int64_t)in->size);
+		wire_put_str(obj, "sha256", in->sha256);
 		wire_append(list, obj);
 	}
 	return list;

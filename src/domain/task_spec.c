@@ -93,6 +93,8 @@ static void decode_input(struct dec *d, const json_t *obj, size_t i, struct task
 	wire_str(&c, "url", DEC_OPT, TASK_URL_MAX, wire_url, &in->url);
 	wire_str(&c, "path", DEC_NEED, PATH_MAX_LEN, wire_path, &in->path);
 	dec_u64(&c, "size_mb", DEC_OPT, 0, 1ULL << 40, &in->size_mb);
+	dec_u64(&c, "size", DEC_OPT, 1, TASK_BYTES_MAX, &in->size);
+	wire_str(&c, "sha256", DEC_OPT, 64, wire_sha256, &in->sha256);
 	if (in->dataset && in->url)
 		dec_fail(&c, "url", "must not stand beside dataset; send one of the two");
 	else if (!in->dataset && !in->url)

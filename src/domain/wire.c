@@ -16,6 +16,13 @@ const char *wire_name(const char *s)
 	return text_is_name(s) ? NULL : "must be 1-63 of a-z, 0-9 and -, not at the ends";
 }
 
+const char *wire_sha256(const char *s)
+{
+	return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64
+		       ? NULL
+		       : "must be 64 hexadecimal digits in lower case, as sha256sum writes them";
+}
+
 const char *wire_region(const char *s)
 {
 	return region_ok(s) ? NULL : "must be a region such as cn/50/500106/park-a";

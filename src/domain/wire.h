@@ -17,6 +17,7 @@ const char *wire_path(const char *s);           /* relative, stays below where i
 const char *wire_url(const char *s);            /* file:///, http://, https://; no secrets */
 const char *wire_image(const char *s);          /* a container image reference */
 const char *wire_env_key(const char *s);
+const char *wire_sha256(const char *s);         /* as sha256sum writes it */
 
 /* A text of 1 to `max` bytes under a rule. */
 void wire_str(struct dec *d, const char *key, enum dec_need need, size_t max, wire_rule_fn rule,

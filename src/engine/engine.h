@@ -22,6 +22,13 @@ enum {
 	ENGINE_E_GONE,          /* this run is not known to the engine */
 	ENGINE_E_FORBIDDEN,     /* the label of its data does not allow this pool; nothing was started */
 	RUN_ID_MAX = 64,        /* "<node>-<task>-<attempt>": [a-z0-9-] */
+	RUN_TEXT_MAX = 600,     /* bytes with the 0 of what an engine says of an end */
+};
+
+struct run_input {
+	const char *url;
+	uint64_t size;                  /* bytes that must arrive; 0: any */
+	const char *sha256;             /* of what must arrive, 64 hex digits; NULL: any */
 };
 
 /* Owned by flow, valid for the call only. */
@@ -34,8 +41,8 @@ struct run_spec {
 	const struct pool *pool;
 	struct label label;             /* of its data as they were when it was sent … */
 	enum level clearance;           /* … and what the pool may see, as flow saw it then */
-	uint32_t ninputs;               /* of spec->ninputs, datasets resolved to urls */
-	const char *const *input_urls;
+	uint32_t ninputs;               /* of spec->ninputs, datasets resolved */
+	const struct run_input *inputs;
 	const char *const *read_roots;  /* NULL-terminated: file: inputs must lie below one of them */
 	const char *const *write_roots;
 	const char *accel;              /* catalogue name of the devices it gets, NULL: none */

@@ -49,7 +49,7 @@ struct run {
 	bool stop_wanted;
 	int64_t reap_until_ms;
 	struct engine_event end;        /* OVER: what to report */
-	char text[200];
+	char text[RUN_TEXT_MAX];
 	bool queued;                    /* for report() */
 	TAILQ_ENTRY(run) link;
 	UT_hash_handle hh;

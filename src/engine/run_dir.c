@@ -9,6 +9,7 @@
 #include "engine/run_dir.h"
 
 #include "base/mem.h"
+#include "domain/wire.h"
 #include "engine/wrapper.h"
 
 #include <errno.h>
@@ -242,6 +243,25 @@ static int decode(const json_t *json, struct engine_event *ev, const char **text
 	return dec_end(&d);
 }
 
+/* Why a transfer failed, in the words of job.sh.  The file belongs to the job's user, who may
+ * have put anything there: only a plain file counts, and only words. */
+static void get_why(int dirfd, const char *run_id, char *text, size_t size)
+{
+	_cleanup_(mem_closep) int dir =
+		openat(dirfd, run_id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_(mem_closep) int fd = dir < 0 ? -1 :
+		openat(dir, "why", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
+		n = read(fd, text, size - 1);
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (wire_printable(text))
+		text[0] = '\0';
+}
+
 int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char *text,
 		   size_t size, struct err *err)
 {
@@ -260,6 +280,9 @@ int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char 
 	r = decode(json, ev, &words, &arena, err);
 	if (r == 0)
 		snprintf(text, size, "%s", words);
+	if (r == 0 && ev->exit_code && !*text &&
+	    (ev->phase == PHASE_INPUT || ev->phase == PHASE_OUTPUT))
+		get_why(dirfd, run_id, text, size);
 	arena_done(&arena);
 	json_decref(json);
 	return r;

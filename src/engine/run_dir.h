@@ -1,8 +1,8 @@
 /* run_dir.h - the directory of one run on this machine, as the daemon sees it
  *
  * DIR/<run_id>/: work (the job's own), job.sh, script, limits, stop and settled are the
- * daemon's; lock, started, stdout, stderr and exit.json are the shim's; phase is
- * job.sh's.  Calls do a few small local file operations and return 0 or -errno
+ * daemon's; lock, started, stdout, stderr and exit.json are the shim's; phase and
+ * why (of a failed transfer, in words) are job.sh's.  Calls do a few small local file operations and return 0 or -errno
  * unless said.
  */
 #ifndef ENGINE_RUN_DIR_H

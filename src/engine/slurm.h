@@ -77,7 +77,7 @@ struct slurm_run {
 	bool has_fate;                  /* to be reported instead of "cancelled" once it is over */
 	bool absent;                    /* CHECKING: no job of it exists */
 	struct engine_event fate, end;
-	char fate_text[SLURM_TEXT_MAX], text[SLURM_TEXT_MAX];
+	char fate_text[SLURM_TEXT_MAX], text[RUN_TEXT_MAX];
 	bool queued;                    /* for report() */
 	TAILQ_ENTRY(slurm_run) link;
 	UT_hash_handle hh;

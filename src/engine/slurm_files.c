@@ -43,7 +43,7 @@ struct job {
 	char run_id[RUN_ID_MAX + 1];
 	enum slurm_file what;
 	struct engine_event ev;
-	char text[SLURM_TEXT_MAX];
+	char text[RUN_TEXT_MAX];
 };
 
 /* ---- in a worker ---- */

@@ -576,7 +576,7 @@ static void by_cluster(struct slurm_run *r)
 static void by_both(struct slurm_run *r, const struct engine_event *file, const char *text)
 {
 	struct engine_event ev = *file;
-	char words[SLURM_TEXT_MAX];
+	char words[RUN_TEXT_MAX];
 	bool cluster = r->end.kind == ENGINE_EV_ENDED && r->end.end != RUN_END_EXIT &&
 		r->end.end != RUN_END_SIGNAL;
 

@@ -16,6 +16,8 @@ struct item {
 	const char *noun, *verb;        /* "input", "fetched" */
 	uint32_t no, of;
 	char *url, *path;               /* with the index in place */
+	uint64_t size;                  /* of an input; 0: any */
+	const char *sha256;             /* of an input; NULL: any */
 };
 
 /* TERM must not end the shell while the command still has its grace, so it is only noted.
@@ -28,7 +30,9 @@ static const char helpers[] =
 	"	echo \"$1\" >../phase\n"
 	"}\n"
 	"suanlu_fail() {\n"
-	"	printf 'suanlu: %s\\n' \"$(printf '%s' \"$1\" | tr '\\n' ' ')\" >&2\n"
+	"	why=$(printf '%s' \"$1\" | tr '\\n' ' ')\n"
+	"	printf 'suanlu: %s\\n' \"$why\" >&2\n"
+	"	printf '%s\\n' \"$why\" >../why\n"
 	"	exit 1\n"
 	"}\n"
 	"suanlu_real() {\n"
@@ -51,12 +55,33 @@ static const char helpers[] =
 	"	why=$(printf '%s\\n' \"$conf\" | curl -q -K - --globoff --silent --show-error \\\n"
 	"		--fail --proto =http,https --retry 0 --connect-timeout 30 \"$@\" 2>&1)\n"
 	"	code=$?\n"
+	"	[ $code != 63 ] || suanlu_fail \"$what: more came than the expected $size bytes\"\n"
 	"	[ $code = 0 ] || suanlu_fail \"$what: curl ended with $code: ${why#curl: }\"\n"
 	"}\n";
 
+/* A file arrives under another name and is looked at there: what changes at its source
+ * meanwhile changes nothing any more, and what is wrong never has the name that was asked for. */
 static const char helpers_in[] =
+	"suanlu_part=./.suanlu-part\n"
+	"suanlu_wrong() {\n"
+	"	rm -f -- \"$suanlu_part\"\n"
+	"	suanlu_fail \"$what: $1\"\n"
+	"}\n"
+	"suanlu_arrived() {\n"
+	"	if [ -n \"$size\" ]; then\n"
+	"		came=$(stat -c %s -- \"$suanlu_part\" 2>&1)\n"
+	"		[ \"$came\" = \"$size\" ] || suanlu_wrong \"$came bytes came, $size were expected\"\n"
+	"	fi\n"
+	"	if [ -n \"$sum\" ]; then\n"
+	"		came=$(sha256sum <\"$suanlu_part\" 2>&1)\n"
+	"		came=${came%% *}\n"
+	"		[ \"$came\" = \"$sum\" ] ||\n"
+	"			suanlu_wrong \"data with sha256 $came came, $sum was expected\"\n"
+	"	fi\n"
+	"	why=$(mv -fT -- \"$suanlu_part\" \"$dest\" 2>&1) || suanlu_wrong \"$why\"\n"
+	"}\n"
 	"suanlu_in_file() {\n"
-	"	what=$1 src=$2 dest=$3; shift 3\n"
+	"	what=$1 dest=$2 size=$3 sum=$4 src=$5; shift 5\n"
 	"	suanlu_real \"$src\" || suanlu_fail \"$what: no such file, or it cannot be read\"\n"
 	"	src=$real\n"
 	"	suanlu_below \"$src\" \"$@\" ||\n"
@@ -64,12 +89,20 @@ static const char helpers_in[] =
 	"	[ -f \"$src\" ] || [ -d \"$src\" ] ||\n"
 	"		suanlu_fail \"$what: neither a file nor a directory\"\n"
 	"	suanlu_parent \"$dest\"\n"
-	"	why=$(cp -RPT -- \"$src\" \"$dest\" 2>&1) || suanlu_fail \"$what: $why\"\n"
+	"	if [ -d \"$src\" ]; then\n"
+	"		[ -z \"$size$sum\" ] ||\n"
+	"			suanlu_fail \"$what: a directory has no size and sha256 to be checked\"\n"
+	"		why=$(cp -RPT -- \"$src\" \"$dest\" 2>&1) || suanlu_fail \"$what: $why\"\n"
+	"		return\n"
+	"	fi\n"
+	"	why=$(cp -PT -- \"$src\" \"$suanlu_part\" 2>&1) || suanlu_wrong \"$why\"\n"
+	"	suanlu_arrived\n"
 	"}\n"
 	"suanlu_in_http() {\n"
-	"	what=$1; suanlu_parent \"$3\"\n"
-	"	suanlu_curl \"$2\" --location --max-redirs 5 --proto-redir =http,https \\\n"
-	"		--max-time \"$4\" -o \"$3\"\n"
+	"	what=$1 dest=$2 size=$3 sum=$4; suanlu_parent \"$dest\"\n"
+	"	suanlu_curl \"$5\" --location --max-redirs 5 --proto-redir =http,https \\\n"
+	"		--max-time \"$6\" ${size:+--max-filesize \"$size\"} -o \"$suanlu_part\"\n"
+	"	suanlu_arrived\n"
 	"}\n";
 
 /* A directory that is to be made may not be looked at before it exists, so its deepest
@@ -95,9 +128,9 @@ static const char helpers_out[] =
 	"	}\n"
 	"}\n"
 	"suanlu_out_http() {\n"
-	"	what=$1; suanlu_made \"$3\"\n"
-	"	[ -f \"$3\" ] || suanlu_fail \"$what: only a file can be sent by http\"\n"
-	"	suanlu_curl \"$2\" --max-time \"$4\" -o /dev/null -T \"$3\"\n"
+	"	what=$1; suanlu_made \"$2\"\n"
+	"	[ -f \"$2\" ] || suanlu_fail \"$what: only a file can be sent by http\"\n"
+	"	suanlu_curl \"$3\" --max-time \"$4\" -o /dev/null -T \"$2\"\n"
 	"}\n";
 
 void sh_quote(struct buf *b, const char *s)
@@ -285,8 +318,19 @@ static void local_word(struct buf *b, const char *path)
 	word(b, with);
 }
 
-static void http_line(struct buf *b, const struct run_spec *r, const struct item *it,
-		      const char *fn)
+/* The words that all ways of fetching begin with. */
+static void in_words(struct buf *b, const struct item *it)
+{
+	what(b, it, "");
+	local_word(b, it->path);
+	if (it->size)
+		buf_printf(b, " %" PRIu64, it->size);
+	else
+		word(b, "");
+	word(b, it->sha256 ? it->sha256 : "");
+}
+
+static void http_line(struct buf *b, const struct run_spec *r, const struct item *it, bool in)
 {
 	_cleanup_(mem_freep) char *conf = curl_config(it->url);
 
@@ -294,10 +338,14 @@ static void http_line(struct buf *b, const struct run_spec *r, const struct item
 		fail(b, it, "blanks and control characters are not allowed in a url");
 		return;
 	}
-	buf_str(b, fn);
-	what(b, it, "");
+	buf_str(b, in ? "suanlu_in_http" : "suanlu_out_http");
+	if (in) {
+		in_words(b, it);
+	} else {
+		what(b, it, "");
+		local_word(b, it->path);
+	}
 	word(b, conf);
-	local_word(b, it->path);
 	buf_printf(b, " %" PRIu32 "\n", r->spec->walltime_s);
 }
 
@@ -311,9 +359,8 @@ static void in_file_line(struct buf *b, const struct run_spec *r, const struct i
 		return;
 	}
 	buf_str(b, "suanlu_in_file");
-	what(b, it, "");
+	in_words(b, it);
 	word(b, path);
-	local_word(b, it->path);
 	word_list(b, r->read_roots);
 	buf_str(b, "\n");
 }
@@ -349,7 +396,7 @@ static void item_line(struct buf *b, const struct run_spec *r, const struct item
 	if (!path_ok(it->path))
 		fail(b, it, "its path leaves the work directory");
 	else if (is_http(it->url))
-		http_line(b, r, it, in ? "suanlu_in_http" : "suanlu_out_http");
+		http_line(b, r, it, in);
 	else if (strncmp(it->url, "file:", 5) != 0)
 		fail(b, it, "only file, http and https urls are understood");
 	else if (in)
@@ -363,13 +410,15 @@ static void items(struct buf *b, const struct run_spec *r, bool in)
 	uint32_t n = in ? r->ninputs : r->spec->noutputs;
 
 	for (uint32_t i = 0; i < n; i++) {
-		_cleanup_(mem_freep) char *url = put_index(r, in ? r->input_urls[i]
+		_cleanup_(mem_freep) char *url = put_index(r, in ? r->inputs[i].url
 								 : r->spec->outputs[i].url);
 		_cleanup_(mem_freep) char *path = put_index(r, in ? r->spec->inputs[i].path
 								  : r->spec->outputs[i].path);
 		struct item it = {
 			.noun = in ? "input" : "output", .verb = in ? "fetched" : "stored",
 			.no = i + 1, .of = n, .url = url, .path = path,
+			.size = in ? r->inputs[i].size : 0,
+			.sha256 = in ? r->inputs[i].sha256 : NULL,
 		};
 
 		item_line(b, r, &it, in);

@@ -181,20 +181,24 @@ static void run_returned(struct flow *f, struct task *t, struct pool *p, const c
 
 /* ---- sending ---- */
 
-static const char *const *input_urls(const struct flow *f, const struct task_spec *s,
-				     struct arena *a)
+/* What a task says of an input counts; what it leaves open, its data set may say. */
+static const struct run_input *run_inputs(const struct flow *f, const struct task_spec *s,
+					  struct arena *a)
 {
-	const char **urls = arena_array(a, s->ninputs, sizeof(*urls));
+	struct run_input *list = arena_array(a, s->ninputs, sizeof(*list));
 
 	for (uint32_t i = 0; i < s->ninputs; i++) {
 		const char *name = s->inputs[i].dataset;
 		const struct dataset *d = name ? flow_dataset_find(f, name) : NULL;
 
-		urls[i] = d ? d->url : s->inputs[i].url;
-		if (!urls[i])
+		list[i].url = d ? d->url : s->inputs[i].url;
+		list[i].size = s->inputs[i].size ? s->inputs[i].size : d ? d->size : 0;
+		list[i].sha256 = s->inputs[i].sha256 ? s->inputs[i].sha256
+						     : d ? d->sha256 : NULL;
+		if (!list[i].url)
 			return NULL;
 	}
-	return urls;
+	return list;
 }
 
 static void not_started(struct flow *f, struct task *t, const char *why)
@@ -266,8 +270,8 @@ static void send_run(struct flow *f, struct task *t)
 	flow_run_id(f, t, t->attempt, id);
 	label_of(&a, &spec.label);
 	spec.clearance = spec.pool->clearance;
-	spec.input_urls = input_urls(f, t->spec, &arena);
-	if (!spec.input_urls)
+	spec.inputs = run_inputs(f, t->spec, &arena);
+	if (!spec.inputs)
 		not_started(f, t, "a dataset among its inputs was removed");
 	else
 		ask_engine(f, t, &spec);

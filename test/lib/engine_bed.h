@@ -45,7 +45,7 @@ struct bed {
 	struct placement place;
 	struct place_node nodes[2];
 	const char *roots[2];
-	const char *urls[8];
+	struct run_input inputs[8];
 	uint32_t index;
 };
 
@@ -185,11 +185,13 @@ UNUSED static int bed_start(struct bed *b, const char *run_id, struct err *err)
 		.place = &b->place, .pool = &b->pool,
 		.label = { .level = b->spec.level, .within = b->spec.stay_within },
 		.clearance = b->pool.clearance, .ninputs = b->spec.ninputs,
-		.input_urls = b->urls, .read_roots = b->roots, .write_roots = b->roots,
+		.inputs = b->inputs, .read_roots = b->roots, .write_roots = b->roots,
 	};
 
 	for (uint32_t i = 0; i < b->spec.ninputs; i++)
-		b->urls[i] = b->spec.inputs[i].url;
+		b->inputs[i] = (struct run_input){ .url = b->spec.inputs[i].url,
+						   .size = b->spec.inputs[i].size,
+						   .sha256 = b->spec.inputs[i].sha256 };
 	return b->ops->start(b->engine, &r, err);
 }
 

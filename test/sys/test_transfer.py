@@ -30,6 +30,15 @@ class Shop(http.server.BaseHTTPRequestHandler):
         body = self.things.get(self.path.split("?")[0])
         if body is None:
             return self.send_error(404)
+        if self.path.startswith("/cut/"):       # without a length nobody sees that the end is missing
+            self.send_response(200)
+            self.end_headers()
+            return self.wfile.write(body[:len(body) // 2])
+        if self.path.startswith("/short/"):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body) + 1))
+            self.end_headers()
+            return self.wfile.write(body)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -98,6 +107,90 @@ def test_an_input_that_comes_later_is_fetched_by_the_next_run(node, shop):
     Shop.fail["/shy"] = 1
     t = run(node, script="grep -q here in", inputs=[{"url": f"{shop}/shy", "path": "in"}])
     assert (t["state"], t["attempt"]) == ("done", 2)
+
+
+def sum_of(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def refused_inputs(node, *cases):
+    """The command never ran, and the run says why: which input, what was expected, what came."""
+    ids = [node.api.submit(script="echo ran", inputs=[{"path": "in", **item}])["id"] for item, _ in cases]
+    for id, (_, words) in zip(ids, cases):
+        t = node.api.wait(id, timeout=60)
+        assert (t["state"], t["phase"], t["reason"]["code"]) == ("failed", "input", "input")
+        assert node.api.get(f"/v1/tasks/{id}/logs").text == ""
+        text = node.api.get(f"/v1/tasks/{id}/runs").json()["runs"][0]["text"]
+        for word in words:
+            assert str(word) in text
+        assert text in node.api.get(f"/v1/tasks/{id}/logs?stream=stderr").text
+
+
+def test_inputs_that_are_what_they_should_be_are_used(node, shop, files):
+    data = os.urandom(1 << 20)
+    Shop.things["/sure"] = data
+    (files / "in" / "sure").write_bytes(data)
+    (files / "in" / "empty").write_bytes(b"")
+    sure = {"size": len(data), "sha256": sum_of(data)}
+    t = run(node, script="cmp a b && test -f c && test ! -s c && test $(ls -A | wc -l) = 3",
+            inputs=[{"url": f"{shop}/sure", "path": "a", **sure},
+                    {"url": f"file://{files}/in/sure", "path": "b", **sure},
+                    {"url": f"file://{files}/in/empty", "path": "c", "sha256": sum_of(b"")}])
+    assert t["state"] == "done"
+
+
+def test_an_input_with_another_sum_is_not_run_on(node, shop, files):
+    Shop.things["/other"] = b"other"
+    (files / "in" / "other").write_bytes(b"other")
+    refused_inputs(node, *[
+        ({"url": url, "size": 5, "sha256": sum_of(b"right")}, ["input 1 of 1", url, sum_of(b"other"), sum_of(b"right")])
+        for url in (f"{shop}/other", f"file://{files}/in/other")])
+
+
+def test_an_input_with_another_size_is_not_run_on(node, shop, files):
+    Shop.things["/five"] = b"12345"
+    (files / "in" / "five").write_bytes(b"12345")
+    refused_inputs(
+        node,
+        ({"url": f"{shop}/five", "size": 6}, ["/five", "5 bytes came", "6 were expected"]),
+        ({"url": f"{shop}/five", "size": 4}, ["/five", "more came", "4 bytes"]),
+        ({"url": f"file://{files}/in/five", "size": 4}, ["/five", "5 bytes came", "4 were expected"]))
+
+
+def test_a_download_that_is_cut_off_is_not_run_on(node, shop):
+    Shop.things["/cut/x"] = Shop.things["/short/x"] = data = b"x" * 5000
+    refused_inputs(
+        node,
+        ({"url": f"{shop}/cut/x", "size": 5000}, ["/cut/x", "2500 bytes came", "5000 were expected"]),
+        ({"url": f"{shop}/cut/x", "sha256": sum_of(data)}, ["/cut/x", sum_of(data[:2500]), sum_of(data)]),
+        ({"url": f"{shop}/short/x"}, ["/short/x", "curl ended with 18"]))
+
+
+def test_a_directory_has_no_sum(node, files):
+    (files / "in" / "folder").mkdir()
+    refused_inputs(node, ({"url": f"file://{files}/in/folder", "sha256": sum_of(b"")}, ["/folder", "directory"]))
+
+
+def test_a_data_set_that_changed_since_it_was_registered_is_not_run_on(node, files):
+    at = files / "in" / "frames"
+    at.write_bytes(b"as it was")
+    node.api.post("/v1/datasets", json={
+        "name": "frames",
+        "url": f"file://{at}", "region": "cn/50", "level": 1, "size": 9, "sha256": sum_of(b"as it was")}) \
+        .raise_for_status()
+    task = dict(script="cat in", inputs=[{"dataset": "frames", "path": "in"}])
+    assert run(node, **task)["state"] == "done"
+    at.write_bytes(b"as it is!")
+    refused_inputs(node, ({"dataset": "frames"}, [at, sum_of(b"as it is!"), sum_of(b"as it was")]))
+    r = node.api.get("/v1/datasets/frames").json()
+    assert (r["size"], r["sha256"]) == (9, sum_of(b"as it was"))
+
+
+def test_a_sum_that_is_none_is_refused_when_submitted(node, shop):
+    for field, value in ("sha256", "abc"), ("sha256", sum_of(b"").upper()), ("size", 0), ("size", "5"):
+        r = node.api.post("/v1/tasks", json={"script": "true", "inputs": [
+            {"url": f"{shop}/data", "path": "in", field: value}]})
+        assert (r.status_code, r.json()["field"]) == (400, f"inputs[0].{field}")
 
 
 def test_an_output_that_nobody_takes_fails_the_run(node, shop):

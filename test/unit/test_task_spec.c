@@ -89,7 +89,8 @@ static const char everything[] =
 	"'env':{'A':'1','_b2':'二'},'nodes':2,'cpus':0.1,'memory_mb':1024,"
 	"'accelerators':{'models':['big'],'count':1,'share':0.25},'walltime_s':60,"
 	"'inputs':[{'dataset':'scene','path':'in/scene.pov'},"
-	"{'url':'https://[::1]:8443/a%20b?X-Sig=1','path':'in/b','size_mb':10}],"
+	"{'url':'https://[::1]:8443/a%20b?X-Sig=1','path':'in/b','size_mb':10,'size':9999999,"
+	"'sha256':'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'}],"
 	"'outputs':[{'path':'out.png','url':'file:///srv/out/%E7%AE%97.png'}],"
 	"'data_level':'important','stay_within':'cn/50','data_region':'cn/50/a','near':'cn/50/b',"
 	"'max_latency_ms':20,'array':'0-9:3%4','after':[{'task':'12','when':'ended'},"
@@ -291,6 +292,28 @@ static void inputs_and_outputs_are_whole(void **state)
 	refused("'inputs':{}", "inputs", "must be a list");
 }
 
+static void what_must_arrive_is_a_size_and_a_sum(void **state)
+{
+	static const char *const bad[] = {
+		"", "e3b0", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85g",
+		"E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8555",
+	};
+	char more[200];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(more, sizeof(more), "'inputs':[{'dataset':'d','path':'p','sha256':'%s'}]",
+			 bad[i]);
+		refused(more, "inputs[0].sha256", "must");
+	}
+	refused("'inputs':[{'dataset':'d','path':'p','sha256':7}]", "inputs[0].sha256", "must");
+	refused("'inputs':[{'dataset':'d','path':'p','size':0}]", "inputs[0].size", "must");
+	refused("'inputs':[{'dataset':'d','path':'p','size':-1}]", "inputs[0].size", "must");
+	refused("'inputs':[{'dataset':'d','path':'p','size':1.5}]", "inputs[0].size", "must");
+	refused("'inputs':[{'dataset':'d','path':'p','size':1152921504606846977}]",
+		"inputs[0].size", "must");
+}
+
 static void a_latency_is_counted_from_somewhere(void **state)
 {
 	refused("'max_latency_ms':5", "near", "is missing");
@@ -439,6 +462,7 @@ int main(void)
 		cmocka_unit_test(an_address_is_of_a_known_kind_and_holds_no_secrets),
 		cmocka_unit_test(usual_addresses_are_taken),
 		cmocka_unit_test(inputs_and_outputs_are_whole),
+		cmocka_unit_test(what_must_arrive_is_a_size_and_a_sum),
 		cmocka_unit_test(a_latency_is_counted_from_somewhere),
 		cmocka_unit_test(a_deadline_lies_ahead_except_in_the_journal),
 		cmocka_unit_test(weights_say_something),

@@ -31,10 +31,12 @@ static struct task_spec plain(void)
 static const char *write_of(const struct task_spec *t, const char *in_url)
 {
 	static char text[64 << 10];
-	const char *urls[1] = { in_url };
+	const struct run_input in = { .url = in_url,
+				      .size = t->ninputs ? t->inputs[0].size : 0,
+				      .sha256 = t->ninputs ? t->inputs[0].sha256 : NULL };
 	struct run_spec r = {
 		.run_id = "n-1-1", .spec = t, .task = 1, .index = 4, .place = &place,
-		.ninputs = t->ninputs, .input_urls = urls, .read_roots = roots,
+		.ninputs = t->ninputs, .inputs = &in, .read_roots = roots,
 		.write_roots = roots,
 	};
 	struct err err;
@@ -150,9 +152,21 @@ static void devices_are_named(void **state)
 
 static void a_file_url_is_decoded(void **state)
 {
-	HAS(of_input("file:///data/a%20b%27c", "in"), " '/data/a b'\\''c' './in' '/data'\n");
-	HAS(of_input("file://localhost/data/x", "in"), " '/data/x' './in'");
-	HAS(of_input("file:/data/x", "in"), " '/data/x' './in'");
+	HAS(of_input("file:///data/a%20b%27c", "in"), " './in' '' '' '/data/a b'\\''c' '/data'\n");
+	HAS(of_input("file://localhost/data/x", "in"), " './in' '' '' '/data/x' '/data'");
+	HAS(of_input("file:/data/x", "in"), " './in' '' '' '/data/x' '/data'");
+}
+
+static void what_must_arrive_is_told_to_the_one_who_fetches(void **state)
+{
+	struct task_input in = { .url = "http://h/x", .path = "in", .size = 12,
+				 .sha256 = "ab" };
+	struct task_spec t = plain();
+
+	t.ninputs = 1;
+	t.inputs = &in;
+	HAS(write_of(&t, in.url), " './in' 12 'ab' 'url = ");
+	HAS(write_of(&t, "file:///data/x"), " './in' 12 'ab' '/data/x' '/data'\n");
 }
 
 static void a_file_url_that_is_none_fails_there(void **state)
@@ -192,7 +206,8 @@ static void an_output_cannot_climb(void **state)
 
 static void a_web_address_goes_to_curl_as_configuration(void **state)
 {
-	HAS(of_input("https://h/x?a=\"\\b&c", "in"), " 'url = \"https://h/x?a=\\\"\\\\b&c\"' './in' 60\n");
+	HAS(of_input("https://h/x?a=\"\\b&c", "in"),
+	    " './in' '' '' 'url = \"https://h/x?a=\\\"\\\\b&c\"' 60\n");
 	HAS(of_input("http://h/a b", "in"), "blanks and control characters");
 	HAS(of_input("http://h/\noutput = x", "in"), "blanks and control characters");
 }
@@ -277,6 +292,7 @@ int main(void)
 		cmocka_unit_test(a_command_with_a_dash_is_not_an_option_of_exec),
 		cmocka_unit_test(devices_are_named),
 		cmocka_unit_test(a_file_url_is_decoded),
+		cmocka_unit_test(what_must_arrive_is_told_to_the_one_who_fetches),
 		cmocka_unit_test(a_file_url_that_is_none_fails_there),
 		cmocka_unit_test(another_scheme_fails_there),
 		cmocka_unit_test(a_path_that_leaves_the_work_directory_fails_there),
