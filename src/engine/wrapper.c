@@ -56,6 +56,7 @@ static const char helpers[] =
 	"		--fail --proto =http,https --retry 0 --connect-timeout 30 \"$@\" 2>&1)\n"
 	"	code=$?\n"
 	"	[ $code != 63 ] || suanlu_fail \"$what: more came than the expected $size bytes\"\n"
+	"	[ $code = 0 ] || why=${why%?=[0-9]*}\n"
 	"	[ $code = 0 ] || suanlu_fail \"$what: curl ended with $code: ${why#curl: }\"\n"
 	"}\n";
 
@@ -111,6 +112,12 @@ static const char helpers_out[] =
 	"suanlu_made() {\n"
 	"	[ -e \"$1\" ] || suanlu_fail \"$what: the command did not make ${1#./}\"\n"
 	"}\n"
+	"suanlu_whole() {\n"
+	"	[ -f \"$src\" ] || return 0\n"
+	"	[ \"$(stat -Lc %s -- \"$src\")\" = \"$(stat -c %s -- \"$to/$tmp\")\" ] && return\n"
+	"	echo 'the copy has another size'\n"
+	"	return 1\n"
+	"}\n"
 	"suanlu_out_file() {\n"
 	"	what=$1 src=$2 dir=$3 name=$4 tmp=$5; shift 5\n"
 	"	suanlu_made \"$src\"\n"
@@ -122,7 +129,8 @@ static const char helpers_out[] =
 	"	{ suanlu_real \"$dir\" && to=$real && suanlu_below \"$to\" \"$@\"; } ||\n"
 	"		suanlu_fail \"$what: not below a directory this pool may write\"\n"
 	"	why=$({ rm -rf -- \"$to/$tmp\" && cp -RHT -- \"$src\" \"$to/$tmp\" &&\n"
-	"		sync -- \"$to/$tmp\" && mv -fT -- \"$to/$tmp\" \"$to/$name\"; } 2>&1) || {\n"
+	"		suanlu_whole && sync -- \"$to/$tmp\" &&\n"
+	"		mv -fT -- \"$to/$tmp\" \"$to/$name\"; } 2>&1) || {\n"
 	"		rm -rf -- \"$to/$tmp\"\n"
 	"		suanlu_fail \"$what: $why\"\n"
 	"	}\n"
@@ -130,7 +138,11 @@ static const char helpers_out[] =
 	"suanlu_out_http() {\n"
 	"	what=$1; suanlu_made \"$2\"\n"
 	"	[ -f \"$2\" ] || suanlu_fail \"$what: only a file can be sent by http\"\n"
-	"	suanlu_curl \"$3\" --max-time \"$4\" -o /dev/null -T \"$2\"\n"
+	"	suanlu_curl \"$3\" --max-time \"$4\" -o /dev/null -T \"$2\" -w '=%{http_code}'\n"
+	"	case $why in\n"
+	"	=2[0-9][0-9]) ;;\n"
+	"	*) suanlu_fail \"$what: the answer was ${why#=}, which does not mean stored\" ;;\n"
+	"	esac\n"
 	"}\n";
 
 void sh_quote(struct buf *b, const char *s)

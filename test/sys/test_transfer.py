@@ -47,6 +47,12 @@ class Shop(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         if self.path.startswith("/readonly/"):
             return self.send_error(403)
+        if self.path.startswith("/elsewhere/"):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(307)
+            self.send_header("Location", "/taken")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         self.things[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(201)
         self.end_headers()
@@ -196,6 +202,13 @@ def test_a_sum_that_is_none_is_refused_when_submitted(node, shop):
 def test_an_output_that_nobody_takes_fails_the_run(node, shop):
     t = run(node, script="echo x > out", outputs=[{"path": "out", "url": f"{shop}/readonly/x"}])
     assert (t["state"], t["phase"]) == ("failed", "output")
+
+
+def test_an_output_that_is_sent_elsewhere_is_not_stored(node, shop):
+    t = run(node, script="echo x > out", outputs=[{"path": "out", "url": f"{shop}/elsewhere/x"}])
+    assert (t["state"], t["phase"]) == ("failed", "output")
+    assert "307" in node.api.get(f"/v1/tasks/{t['id']}/runs").json()["runs"][0]["text"]
+    assert "/taken" not in Shop.things
 
 
 def test_an_output_that_was_not_made_is_named(node, files):
