@@ -103,6 +103,7 @@ struct pool {
 	                                 * run sits is for the engine to say */
 	struct pool_others *others;     /* told: what others use; owned */
 	uint32_t queue_max, nahead;     /* runs that may be sent ahead; how many are */
+	uint32_t ahead_s;               /* sent ahead only when room is expected within so long */
 	uint32_t nbusy;
 	struct pool_busy *busy;         /* told: of others, ascending end_p50_ms; owned */
 	int64_t queue_cpu_ms;           /* told: expected work of others in the cluster's queue */

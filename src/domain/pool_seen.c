@@ -102,6 +102,7 @@ static void see_queue(struct pool *p, const struct pool_seen *s)
 	p->nbusy = s->nbusy;
 	qsort(p->busy, p->nbusy, sizeof(*p->busy), by_end);
 	p->queue_max = s->queue_max;
+	p->ahead_s = s->ahead_s;
 	p->queue_cpu_ms = s->queue_cpu_ms;
 	p->queue_start_ms = s->queue_start_ms;
 }

@@ -21,6 +21,7 @@ struct pool_seen {
 	uint32_t nnodes;                /* in an order that stays */
 	const struct pool_seen_node *nodes;
 	uint32_t queue_max;             /* runs that may wait in the cluster's own queue */
+	uint32_t ahead_s;               /* … when there should be room within so long */
 	int64_t queue_cpu_ms;           /* expected work of others that waits there */
 	int64_t queue_start_ms;         /* see pool.h */
 	uint32_t nbusy;

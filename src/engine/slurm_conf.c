@@ -69,6 +69,7 @@ static void decode(struct dec *d, struct slurm_conf *c)
 	dec_u32(d, "poll_ms", DEC_OPT, 50, 60000, &c->poll_ms);
 	dec_u32(d, "connections", DEC_OPT, 1, 64, &c->connections);
 	dec_u32(d, "queue_max", DEC_OPT, 0, 100000, &c->queue_max);
+	dec_u32(d, "ahead_s", DEC_OPT, 0, 30 * 86400, &c->ahead_s);
 	dec_u32(d, "down_s", DEC_OPT, 1, 86400, &c->down_s);
 	dec_u32(d, "fence_s", DEC_OPT, 0, 30 * 86400, &c->fence_s);
 	dec_u32(d, "hold_s", DEC_OPT, 1, 30 * 86400, &c->hold_s);
@@ -87,7 +88,7 @@ int slurm_conf_read(const json_t *options, struct slurm_conf *c, struct err *err
 
 	*c = (struct slurm_conf){
 		.account = "", .qos = "", .constraint = "", .poll_ms = 1000, .connections = 4,
-		.queue_max = 500, .down_s = 15, .fence_s = 60, .hold_s = 60,
+		.queue_max = 500, .ahead_s = 3, .down_s = 15, .fence_s = 60, .hold_s = 60,
 		.keep_runs_s = 7 * 86400,
 	};
 	arena_init(&c->arena);

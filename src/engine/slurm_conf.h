@@ -11,6 +11,7 @@
  *	poll_ms: 1000                 between listings, more when they are slow
  *	connections: 4                for submissions
  *	queue_max: 500                runs that may wait in the cluster's queue at most
+ *	ahead_s: 3                    sent there when room is expected within so long
  *	down_s: 15                    silent for so long: down
  *	fence_s: 60                   down for so long: its runs are taken back; 0: never
  *	hold_s: 60                    held back for so long: taken back
@@ -33,7 +34,7 @@ struct slurm_conf {
 	uint32_t npartitions, ngres;
 	const char *const *partitions;
 	const char *const *gres;        /* pairs: ours, theirs */
-	uint32_t poll_ms, connections, queue_max, down_s, fence_s, hold_s;
+	uint32_t poll_ms, connections, queue_max, ahead_s, down_s, fence_s, hold_s;
 	int64_t keep_runs_s;
 
 	/* the token, as the file had it when it was last looked at; never in a message */

@@ -502,6 +502,7 @@ static void tell_seen(struct slurm *s)
 			  &nodes[i]);
 	seen.nodes = nodes;
 	seen.queue_max = queue_max(s);
+	seen.ahead_s = s->conf.ahead_s;
 	read_queue(s, &a, &seen);
 	s->told_up = true;
 	tell_pool(s, true, &seen, NULL);

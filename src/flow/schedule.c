@@ -28,7 +28,6 @@ enum {
 	PASS_SHARE = 8,                 /* the next pass waits so many times the length of the last:
 	                                 * under load at most a ninth of the time goes there */
 	PASS_GAP_MAX_MS = 1000,
-	AHEAD_S = 3,                    /* from an end until we hear of it and the next one starts */
 };
 
 void schedule_want(struct flow *f)
@@ -211,7 +210,7 @@ static bool may_go_ahead(const struct flow *f, const struct decision *d)
 
 	if (d->outcome != OUTCOME_WAIT || !p || p->nahead >= p->queue_max)
 		return false;
-	return d->top.reasons == REASON_BIT(REASON_FULL) && d->top.terms.wait_p50_s <= AHEAD_S;
+	return d->top.reasons == REASON_BIT(REASON_FULL) && d->top.terms.wait_p50_s <= p->ahead_s;
 }
 
 /* *m is what is to be reserved when the outcome is CHOSEN. */

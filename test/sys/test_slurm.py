@@ -28,6 +28,15 @@ def node(rig):
     rig.run("east", "scancel", "-n", "wrap", "-Q")
 
 
+@pytest.fixture
+def early(rig):
+    """A node that sends its tasks into the cluster's queue long before there is room."""
+    with Node(rig, ahead_s=86400) as n:
+        n.up()
+        yield n
+    rig.run("east", "scancel", "-n", "wrap", "-Q")
+
+
 def lines(path):
     return path.read_text().splitlines() if path.exists() else []
 
@@ -335,36 +344,45 @@ def fill(node, rig, limit="10"):
     return job
 
 
-def test_a_wait_is_forecast_from_the_limits_of_others_and_scored(node, rig):
-    block = fill(node, rig, "4")
+def test_a_wait_is_forecast_from_the_limits_of_others_and_scored(early, rig):
+    block = fill(early, rig, "4")
     need = {"models": ["ascend-910b"], "count": 1}
-    terms = node.api.post("/v1/decisions", json={"script": "true", "cpus": 1, "memory_mb": 10,
+    terms = early.api.post("/v1/decisions", json={"script": "true", "cpus": 1, "memory_mb": 10,
                                                  "accelerators": need}).json()["pools"][0]["terms"]
     assert 100 <= terms["wait_p50_s"] <= 125 and 200 <= terms["wait_p90_s"] <= 250, terms
-    t = node.sh("true", accelerators=need)
-    node.api.wait(t, ("queued",))
+    t = early.sh("true", accelerators=need)
+    early.api.wait(t, ("queued",))
     time.sleep(2)
     rig.run("east", "scancel", block)
-    assert node.api.wait(t, timeout=60)["state"] == "done"
-    f = node.api.get("/v1/pools/east").json()["forecast"]
+    assert early.api.wait(t, timeout=60)["state"] == "done"
+    f = early.api.get("/v1/pools/east").json()["forecast"]
     assert f["samples"] == 1 and f["wait_forecast_s"] >= 100 and f["wait_actual_s"] < 60
     assert f["wait_error_s"] > 40
-    metrics = node.api.get("/metrics").text
+    metrics = early.api.get("/metrics").text
     assert 'suanlu_pool_wait_seconds{pool="east",kind="actual"}' in metrics
-    assert "off by" in node.cli("pools", "show", "east").stdout
+    assert "off by" in early.cli("pools", "show", "east").stdout
 
 
-def test_a_job_held_by_the_admin_is_taken_back(node, rig):
+def test_a_task_is_not_bound_to_a_full_cluster_long_before_there_is_room(node, rig):
     block = fill(node, rig)
     t = node.sh("true", accelerators={"models": ["ascend-910b"], "count": 1})
-    node.api.wait(t, ("queued",))
-    job = until(lambda: rig.job_of("east", node.run_id(t))[0])
-    rig("hold", rig.dir, "east", str(job))
-    until(lambda: node.runs(t)[0]["end"] or node.api.get(f"/v1/tasks/{t}").json()["state"] == "waiting")
-    assert "holds it back" in str(node.runs(t)[0])
-    until(lambda: rig.jobs("east")[job][1] == "CANCELLED")
+    time.sleep(3)
+    assert node.api.get(f"/v1/tasks/{t}").json()["state"] == "waiting"
     rig.run("east", "scancel", block)
     assert node.api.wait(t, timeout=60)["state"] == "done"
+
+
+def test_a_job_held_by_the_admin_is_taken_back(early, rig):
+    block = fill(early, rig)
+    t = early.sh("true", accelerators={"models": ["ascend-910b"], "count": 1})
+    early.api.wait(t, ("queued",))
+    job = until(lambda: rig.job_of("east", early.run_id(t))[0])
+    rig("hold", rig.dir, "east", str(job))
+    until(lambda: early.runs(t)[0]["end"] or early.api.get(f"/v1/tasks/{t}").json()["state"] == "waiting")
+    assert "holds it back" in str(early.runs(t)[0])
+    until(lambda: rig.jobs("east")[job][1] == "CANCELLED")
+    rig.run("east", "scancel", block)
+    assert early.api.wait(t, timeout=60)["state"] == "done"
 
 
 def test_a_job_cancelled_in_the_cluster_says_so(node, rig):
@@ -498,7 +516,7 @@ def test_a_preempted_job_is_chosen_anew(tmp_path):
 def test_runs_of_a_silent_cluster_move_and_the_old_ones_are_ended(tmp_path):
     """The clusters' doors close, the nodes work on: what waits there moves at once, what runs is
     stopped in the shared directory first, and what is found when the doors open is ended."""
-    with Rig() as rig, Node(rig, ("east", "west")) as node:
+    with Rig() as rig, Node(rig, ("east", "west"), ahead_s=86400) as node:
         node.up("east"), node.up("west")
         node.api.post("/v1/pools/west/drain", json={"reason": "east first"})
         count = node.where / "count"
