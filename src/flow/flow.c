@@ -87,14 +87,13 @@ static void prune(struct flow *f, int64_t now)
 	int64_t mono = clock_mono_ms();
 
 	if (clock_calm_ms(&f->calm, now, mono) < PRUNE_CALM_MS || mono < f->prune_next_ms)
-	if (llabs(now - f->audit_pruned_ms) > AUDIT_PRUNE_EVERY_MS) {
-		f->audit_pruned_ms = now;
+		return;
+	f->prune_next_ms = mono + PRUNE_EVERY_MS;
+	if (mono >= f->audit_prune_next_ms) {
+		f->audit_prune_next_ms = mono + AUDIT_PRUNE_EVERY_MS;
 		f->c.store->ops->audit_prune(f->c.store,
 					     now - (int64_t)f->c.limits.audit_days * 86400 * 1000);
 	}
-	if (llabs(now - f->pruned_ms) < PRUNE_EVERY_MS)
-		return;
-	f->prune_next_ms = mono + PRUNE_EVERY_MS;
 	f->c.store->ops->prune(f->c.store, now - (int64_t)f->c.limits.history_days * 86400 * 1000,
 			       PRUNE_MAX);
 }

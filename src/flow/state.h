@@ -177,7 +177,7 @@ struct flow {
 	struct flow_counts counts;
 	struct clock_calm calm;
 	int64_t prune_next_ms;          /* by the monotonic clock */
-	int64_t pruned_ms, audit_pruned_ms;
+	int64_t audit_prune_next_ms;    /* by the monotonic clock */
 	struct books *books;            /* money: books.h */
 };
 
