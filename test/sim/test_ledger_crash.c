@@ -509,6 +509,7 @@ static int tape_row(void *arg, const struct store_row *row)
 	assert_true(t->n < ROWS_MAX);
 	memcpy(body, row->body, row->body_len);
 	t->row[t->n] = *row;
+	t->row[t->n].actor = row->actor ? strdup(row->actor) : NULL;
 	t->row[t->n++].body = body;
 	return 0;
 }
@@ -572,8 +573,10 @@ static void cut_everywhere(uint64_t seed)
 		go_on(t, n, seed + n, n % 2);
 	print_message("%u rows, %u charges\n", t->n, charges);
 	assert_true(charges > 0);
-	for (unsigned i = 0; i < t->n; i++)
+	for (unsigned i = 0; i < t->n; i++) {
 		free((char *)t->row[i].body);
+		free((char *)t->row[i].actor);
+	}
 	free(t);
 	free(b);
 }
