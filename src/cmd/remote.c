@@ -3,6 +3,7 @@
 #include "cmd/remote.h"
 
 #include "base/json.h"
+#include "base/keyfile.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -54,10 +55,8 @@ static int read_line(int fd, char **ret)
 	return 0;
 }
 
-static int token_open_failed(const char *path, struct err *err)
+static int token_open_failed(const char *path, int e, struct err *err)
 {
-	int e = errno;
-
 	err_set(err, CMD_NOT_ALLOWED, tr("could not read the token file %.120s: %s",
 					 "无法读取令牌文件 %.120s：%s"), path, strerror(e));
 	if (e == EACCES)
@@ -73,27 +72,47 @@ static int token_open_failed(const char *path, struct err *err)
 	return CMD_NOT_ALLOWED;
 }
 
-int remote_read_token(const char *path, char **ret, struct err *err)
+/* keyfile_open() said no: the same in words for the person at the terminal. */
+static int token_refused(const char *path, int why, const struct stat *st, struct err *err)
 {
-	_cleanup_(mem_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return token_open_failed(path, err);
-	if (!S_ISREG(st.st_mode))
+	switch (why) {
+	case KEYFILE_E_NAME:
+		err_set(err, CMD_NOT_ALLOWED, tr("there is no credential of systemd for %.120s",
+						 "没有 %.120s 对应的 systemd 凭据"), path);
+		err_hint(err, "%s", tr("CREDENTIALS_DIRECTORY is set within a unit with LoadCredential=",
+				       "只有设置了 LoadCredential= 的单元才有 CREDENTIALS_DIRECTORY"));
+		return CMD_NOT_ALLOWED;
+	case KEYFILE_E_KIND:
 		return err_set(err, CMD_NOT_ALLOWED, tr("%.160s is not a plain file",
 							"%.160s 不是普通文件"), path);
-	if (st.st_mode & 077) {
+	case KEYFILE_E_OWNER:
+		return err_set(err, CMD_NOT_ALLOWED,
+			       tr("the token file %.120s belongs to another user, so it is not used",
+				  "令牌文件 %.120s 属于其他用户，因此拒绝使用"), path);
+	default:
 		err_set(err, CMD_NOT_ALLOWED,
 			tr("the token file %.120s can be read by others (mode %03o), "
 						 "so it is not used",
 						 "令牌文件 %.120s 可被他人读取（权限 %03o），因此拒绝使用"),
-			path, (unsigned)(st.st_mode & 0777));
+			path, (unsigned)(st->st_mode & 0777));
 		err_hint(err, tr("run: chmod 600 %.150s", "请执行：chmod 600 %.150s"), path);
 		return CMD_NOT_ALLOWED;
 	}
-	if (read_line(fd, ret) != 0)
-		return token_open_failed(path, err);
+}
+
+int remote_read_token(const char *path, char **ret, struct err *err)
+{
+	_cleanup_(mem_closep) int fd = -1;
+	struct stat st;
+	int r = keyfile_open(path, &fd, &st, err);
+
+	if (r < 0)
+		return token_open_failed(path, -r, err);
+	if (r > 0)
+		return token_refused(path, r, &st, err);
+	r = read_line(fd, ret);
+	if (r)
+		return token_open_failed(path, -r, err);
 	/* One of ours, or a JWT of a provider. */
 	if (strncmp(*ret, "sl_", 3) && (strncmp(*ret, "ey", 2) || !strchr(*ret, '.'))) {
 		free(*ret);
@@ -203,14 +222,29 @@ static int bad_address(const char *server, struct err *err)
 	return CMD_USAGE;
 }
 
+/* The key of our certificate, where curl finds it; one that others can read is not used. */
+static int find_key(const char *name, char path[KEYFILE_PATH_MAX], struct err *err)
+{
+	_cleanup_(mem_closep) int fd = -1;
+	int r = name ? keyfile_open(name, &fd, NULL, err) : 0;
+
+	if (name && !r)
+		r = keyfile_path(name, path, err);
+	return r ? err_prefix(err, CMD_NOT_ALLOWED, "SUANLU_KEY: ") : 0;
+}
+
 int remote_new(struct remote **ret)
 {
 	struct remote *r = mem_alloc(sizeof(*r));
 	struct http_client_config c = { .agent = "suanlu-cli", .ca_file = getenv("SUANLU_CA"),
-					.cert_file = getenv("SUANLU_CERT"),
-					.key_file = getenv("SUANLU_KEY") };
+					.cert_file = getenv("SUANLU_CERT") };
+	char key[KEYFILE_PATH_MAX];
 	struct err err;
 	int res = find(r, &err);
+
+	if (res == 0)
+		res = find_key(getenv("SUANLU_KEY"), key, &err);
+	c.key_file = getenv("SUANLU_KEY") ? key : NULL;
 
 	c.server = r->server;
 	c.token = r->token;

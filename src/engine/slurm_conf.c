@@ -2,6 +2,7 @@
 
 #include "engine/slurm_conf.h"
 
+#include "base/keyfile.h"
 #include "base/mem.h"
 
 #include <ctype.h>
@@ -107,23 +108,6 @@ void slurm_conf_done(struct slurm_conf *c)
 
 /* ---- the token ---- */
 
-static int check_file(const struct slurm_conf *c, const struct stat *st, struct err *err)
-{
-	int r = ERR_E_INPUT;
-
-	if (!S_ISREG(st->st_mode))
-		return err_field(err, "token_file", "%s is not a file", c->token_file);
-	if ((st->st_mode & 077) == 0 && (st->st_uid == geteuid() || st->st_uid == 0))
-		return 0;
-	if (st->st_mode & 077)
-		r = err_field(err, "token_file", "%s can be read or changed by others than its "
-			      "owner", c->token_file);
-	else
-		r = err_field(err, "token_file", "%s belongs to another user", c->token_file);
-	err_hint(err, "chown it to the user of the daemon and chmod 600");
-	return r;
-}
-
 /* "eyJ…", or as scontrol prints it: "SLURM_JWT=eyJ…".  A blank, and anything that could end a
  * header line, is no part of a token. */
 static int take(struct slurm_conf *c, char *text, struct err *err)
@@ -143,21 +127,19 @@ static int take(struct slurm_conf *c, char *text, struct err *err)
 
 int slurm_conf_token(struct slurm_conf *c, struct err *err)
 {
-	_cleanup_(mem_closep) int fd = open(c->token_file, O_RDONLY | O_CLOEXEC);
+	_cleanup_(mem_closep) int fd = -1;
 	char text[SLURM_TOKEN_MAX];
 	int64_t mtime_ns;
 	struct stat st;
+	struct err why;
 	ssize_t n;
-	int r;
+	int r = keyfile_open(c->token_file, &fd, &st, &why);
 
-	if (fd < 0 || fstat(fd, &st)) {
-		r = -errno;
-		err_field(err, "token_file", "could not open %s: %s", c->token_file, strerror(-r));
-		return r;
+	if (r) {
+		err_field(err, "token_file", "%s", why.text);
+		err_hint(err, "%s", why.hint);
+		return r < 0 ? r : ERR_E_INPUT;
 	}
-	r = check_file(c, &st, err);
-	if (r)
-		return r;
 	mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	if (c->token[0] && st.st_dev == c->dev && st.st_ino == c->ino && st.st_size == c->size &&
 	    mtime_ns == c->mtime_ns)

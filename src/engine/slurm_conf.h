@@ -2,7 +2,7 @@
  *
  *	url: http://127.0.0.1:6820    or  socket: /run/slurmrestd/socket
  *	user: suanlu                  whom the token belongs to
- *	token_file: /etc/suanlu/west.jwt          mode 0600; read again when it changes
+ *	token_file: /etc/suanlu/west.jwt          mode 0600, or credential:NAME of systemd; read again when it changes
  *	partitions: [gpu, cpu]        (absent: every node; the cluster's default partition)
  *	account, qos, constraint: text
  *	gres: { a100-80-sxm: "gpu:a100" }         our name -> the cluster's

@@ -2,6 +2,7 @@
 
 #include "http/tls.h"
 
+#include "base/keyfile.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -13,10 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { SUBJECT_MAX = 512 };
+enum { SUBJECT_MAX = 512, KEY_MAX = 64 << 10 };
 
 /* Mozilla, server side TLS 5.7, "intermediate"; the suites of TLS 1.3 are all of that kind. */
 static const char suites[] =
@@ -48,20 +48,30 @@ static int broken(struct err *err, const char *what, const char *path)
 	return err_set(err, -EINVAL, "%s %.80s cannot be used: %s", what, path, words);
 }
 
-/* Whoever reads the key is us. */
-static int key_check(const char *path, struct err *err)
+/* Nobody is there to type one. */
+static int no_passphrase(char *out, int size, int rwflag, void *arg)
 {
-	struct stat st;
-
-	if (stat(path, &st))
-		return err_set(err, -errno, "the key %.120s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_mode & 077 || (st.st_uid != geteuid() && st.st_uid)) {
-		err_set(err, -EACCES, "the key %.120s may be read by others (mode %03o), so it is not "
-			"used", path, (unsigned)(st.st_mode & 0777));
-		err_hint(err, "run: chmod 600 %.150s", path);
-		return -EACCES;
-	}
 	return 0;
+}
+
+static int load_key(SSL_CTX *ctx, const char *name, struct err *err)
+{
+	char pem[KEY_MAX];
+	EVP_PKEY *key = NULL;
+	BIO *bio;
+	size_t n;
+	int r = keyfile_read(name, pem, sizeof(pem), &n, err);
+
+	if (r)
+		return err_prefix(err, r < 0 ? r : -EACCES, "the key ");
+	bio = BIO_new_mem_buf(pem, (int)n);
+	if (bio)
+		key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	r = key && SSL_CTX_use_PrivateKey(ctx, key) == 1 ? 0 : broken(err, "the key", name);
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	explicit_bzero(pem, sizeof(pem));
+	return r;
 }
 
 static int load_clients(SSL_CTX *ctx, const struct http_tls_config *c, struct err *err)
@@ -81,10 +91,8 @@ static int load_clients(SSL_CTX *ctx, const struct http_tls_config *c, struct er
 
 static int load(const struct http_tls_config *c, SSL_CTX *ctx, struct err *err)
 {
-	int r = key_check(c->key, err);
+	int r;
 
-	if (r)
-		return r;
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 			    SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -95,8 +103,9 @@ static int load(const struct http_tls_config *c, SSL_CTX *ctx, struct err *err)
 		return broken(err, "the list of suites", "");
 	if (SSL_CTX_use_certificate_chain_file(ctx, c->certificate) != 1)
 		return broken(err, "the certificate", c->certificate);
-	if (SSL_CTX_use_PrivateKey_file(ctx, c->key, SSL_FILETYPE_PEM) != 1)
-		return broken(err, "the key", c->key);
+	r = load_key(ctx, c->key, err);
+	if (r)
+		return r;
 	if (SSL_CTX_check_private_key(ctx) != 1)
 		return broken(err, "the key, which is not that of the certificate,", c->key);
 	return load_clients(ctx, c, err);

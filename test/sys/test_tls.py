@@ -199,7 +199,7 @@ def test_new_certificates_are_read_at_sighup_and_bad_ones_are_not(authority, tmp
         assert serial() == second
 
 
-@pytest.mark.parametrize("what,words", [("mode", "may be read by others"), ("other", "mismatch"),
+@pytest.mark.parametrize("what,words", [("mode", "can be read or changed by others"), ("other", "mismatch"),
                                         ("gone", "No such file"), ("cert", "the certificate")])
 def test_files_that_cannot_be_used_are_refused(authority, what, words):
     d = Https(authority)
@@ -291,3 +291,24 @@ def test_where_certificates_are_required_nobody_comes_in_without(authority):
             with d.client() as nobody:
                 nobody.get("/healthz")
         d.mine = mine
+
+
+def test_the_key_may_be_a_credential_of_systemd(authority, tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.mkdir(mode=0o700)
+    d = Https(authority)
+    d.env["CREDENTIALS_DIRECTORY"] = str(credentials)
+    shutil.move(d.key, credentials / "node.key")
+    d.config_file.write_text(d.config_file.read_text().replace(str(d.key), "credential:node.key"))
+    (credentials / "node.key").chmod(0o440)
+    with pytest.raises(AssertionError, match="can be read or changed by others"):
+        d.start()
+    (credentials / "node.key").chmod(0o400)
+    with d:
+        assert d.client().get("/v1/node").status_code == 200
+        # A token of the command line, and one that is not there.
+        (credentials / "mine").write_text(d.token)
+        (credentials / "mine").chmod(0o400)
+        d.env["SUANLU_CA"] = str(authority.cert)
+        assert d.cli("ls", "--token-file", "credential:mine").returncode == 0
+        assert d.cli("ls", "--token-file", "credential:../state/token").returncode != 0
