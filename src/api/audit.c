@@ -4,17 +4,20 @@
 
 #include "base/mem.h"
 #include "domain/audit.h"
+#include "domain/record.h"
 
 #include <stdlib.h>
 
 enum {
 	PAGE_BYTES = 8 << 20,           /* of a page; then the client asks for the next */
+	EXTRA_BYTES = 1 << 20,          /* a page is some slices of the store, of a thousand each */
 };
 
 /* A read that outlives a client who leaves. */
 struct reading {
 	struct api_call *call;          /* NULL: gone */
 	struct buf *out;
+	struct buf extra;               /* rows of the journal that no entry is about */
 	unsigned n, limit;
 	uint64_t last;
 	bool head;
@@ -25,16 +28,31 @@ static void reading_gone(void *arg)
 	((struct reading *)arg)->call = NULL;
 }
 
+static void put_extra(struct buf *b, const struct chain_link *row)
+{
+	buf_printf(b, "%s{\"after\":%llu,\"seq\":%llu,\"at_ms\":%lld,\"kind\":\"%s\",\"kind_no\":%u,"
+		   "\"subject\":%llu,\"task\":%llu}", b->len ? "," : "",
+		   (unsigned long long)row->no, (unsigned long long)row->seq,
+		   (long long)row->at_ms, record_kind_name((enum record_kind)row->kind), row->kind,
+		   (unsigned long long)row->subject, (unsigned long long)row->task);
+}
+
 static int on_entry(void *arg, const struct chain_entry *e)
 {
 	struct reading *rd = arg;
 
 	if (!rd->call)
 		return 1;
-	if (rd->n && rd->out->len + 2 * e->body_len > PAGE_BYTES) {
-		rd->limit = rd->n;      /* full: as if no more had been asked for */
-		return 1;
+	if (e->fault == CHAIN_EXTRA) {
+		if (e->link.no <= rd->last)
+			put_extra(&rd->extra, &e->link);
+		return 0;
 	}
+	/* Full: as if no more had been asked for, but for the rows between those that were. */
+	if (rd->n && rd->out->len + 2 * e->body_len > PAGE_BYTES)
+		rd->limit = rd->n;
+	if (rd->n == rd->limit)
+		return 0;
 	if (rd->n++)
 		buf_str(rd->out, ",");
 	audit_encode(e, false, rd->out);
@@ -78,13 +96,14 @@ static void on_end(void *arg, int r)
 			buf_str(rd->out, "{\"no\":0,\"hash\":null,\"digest\":null}");
 		reply_send(c);
 	} else if (c) {
-		buf_str(rd->out, "],\"next\":");
+		buf_printf(rd->out, "],\"extra\":[%s],\"next\":", rd->extra.len ? rd->extra.data : "");
 		if (rd->n == rd->limit)
 			buf_printf(rd->out, "%llu}", (unsigned long long)rd->last);
 		else
 			buf_str(rd->out, "null}");
 		reply_send(c);
 	}
+	buf_done(&rd->extra);
 	free(rd);
 }
 
@@ -94,6 +113,7 @@ static void read_log(struct api_call *c, uint64_t after, unsigned limit, bool he
 	struct reading *rd = mem_alloc(sizeof(*rd));
 
 	*rd = (struct reading){ .call = c, .out = reply_begin(c, 200), .limit = limit, .head = head };
+	buf_init(&rd->extra, EXTRA_BYTES);
 	c->gone = reading_gone;
 	c->arg = rd;
 	if (!head)

@@ -139,7 +139,8 @@ void put_end(struct buf *b, enum run_end e);            /* "exit" …, or null *
 void put_phase(struct buf *b, enum run_phase p);
 
 struct task_extra {
-	bool spec;                      /* write the spec too */
+	bool spec;                      /* write the spec too … */
+	bool hide;                      /* … for somebody else than its owner */
 	const uint32_t *by_state;       /* write the array member; TASK_STATE_COUNT counts */
 };
 void put_task(struct buf *b, const struct flow *f, const struct task *t,

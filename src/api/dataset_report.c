@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "domain/hide.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,8 +88,10 @@ static void label_row(struct report *p, const struct store_row *row, const json_
 	l = json_pack("{s:o, s:O*, s:O*, s:b}", "at", time_json(row->at_ms), "by",
 		      json_object_get(doc, "by"), "reason", json_object_get(doc, "reason"), "removed",
 		      removed != NULL);
-	if (d)
-		json_object_set(l, "data", (json_t *)d);
+	if (d) {
+		json_object_set_new(l, "data", json_deep_copy(d));
+		hide_private(l);
+	}
 	json_array_append_new(p->labels, l);
 	url = json_string_value(json_object_get(d, "url"));
 	if (url && p->nurls < URLS_MAX && (!p->nurls || strcmp(p->urls[p->nurls - 1], url)))

@@ -2,6 +2,8 @@
 
 #include "api/call.h"
 
+#include "domain/hide.h"
+
 #include <string.h>
 
 /* The data set of that name if this token may see it. */
@@ -10,6 +12,16 @@ static const struct dataset *visible(struct api_call *c, const char *name)
 	const struct dataset *d = flow_dataset_find(c->api->flow, name);
 
 	return d && flow_may_see(&c->who, d->tenant) ? d : NULL;
+}
+
+/* Others than its owner get no query of its address. */
+static json_t *shown(const struct api_call *c, const struct dataset *d)
+{
+	json_t *doc = dataset_json(d);
+
+	if (!flow_owns(&c->who, d->tenant, d->owner))
+		hide_private(doc);
+	return doc;
 }
 
 void api_dataset_list(struct api_call *c)
@@ -44,7 +56,7 @@ void api_dataset_list(struct api_call *c)
 			break;
 		if (n++)
 			buf_str(b, ",");
-		doc = dataset_json(d);
+		doc = shown(c, d);
 		put_json(b, doc);
 		json_decref(doc);
 		last = d->name;
@@ -68,7 +80,7 @@ void api_dataset_get(struct api_call *c)
 	const struct dataset *d = visible(c, c->param);
 
 	if (d)
-		reply_json(c, 200, dataset_json(d));
+		reply_json(c, 200, shown(c, d));
 	else
 		not_found(c);
 }
@@ -85,7 +97,7 @@ void api_dataset_put(struct api_call *c)
 	if (r)
 		reply_err(c, r, &err);
 	else
-		reply_json(c, 201, dataset_json(d));
+		reply_json(c, 201, shown(c, d));
 }
 
 void api_dataset_remove(struct api_call *c)

@@ -3,6 +3,7 @@
 #include "api/call.h"
 
 #include "base/clock.h"
+#include "domain/hide.h"
 
 #include <string.h>
 
@@ -179,6 +180,8 @@ void put_task(struct buf *b, const struct flow *f, const struct task *t,
 	if (extra && extra->spec) {
 		json_t *spec = task_spec_json(t->spec, flow_catalogue(f));
 
+		if (extra->hide)
+			hide_private(spec);
 		buf_str(b, ",\"spec\":");
 		put_json(b, spec);
 		json_decref(spec);

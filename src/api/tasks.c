@@ -289,7 +289,9 @@ void api_task_list(struct api_call *c)
 
 static void show(struct api_call *c, const struct found *found)
 {
-	struct task_extra extra = { .spec = true, .by_state = found->by_state };
+	const struct task_spec *s = found->task->spec;
+	struct task_extra extra = { .spec = true, .hide = !flow_owns(&c->who, s->tenant, s->owner),
+				    .by_state = found->by_state };
 
 	put_task(reply_begin(c, 200), c->api->flow, found->task, &extra);
 	reply_send(c);

@@ -129,7 +129,7 @@ static void show(struct api_call *c, const struct task *t, const struct run *run
 
 	if (read_view(c, &view))
 		return;
-	tes_put_task(reply_begin(c, 200), c->api->flow, t, view, runs, n);
+	tes_put_task(reply_begin(c, 200), c->api->flow, &c->who, t, view, runs, n);
 	reply_send(c);
 }
 
@@ -343,7 +343,7 @@ void api_tes_list(struct api_call *c)
 			continue;
 		if (n++)
 			buf_str(b, ",");
-		tes_put_task(b, flow, t, f.view, NULL, 0);
+		tes_put_task(b, flow, &c->who, t, f.view, NULL, 0);
 	}
 	buf_str(b, "]");
 	if (t)

@@ -108,8 +108,8 @@ void tes_log_files(const struct tes_log *l, const char *run_id, uint32_t i,
 const char *tes_state(const struct task *t);
 bool tes_is(const struct task *t);              /* came through this border */
 json_t *tes_meta(const struct task *t);         /* new reference, or NULL */
-/* runs: all of them, or NULL: the latest, as memory knows it. */
-void tes_put_task(struct buf *b, struct flow *f, const struct task *t, enum tes_view view,
-		  const struct run *runs, uint32_t nruns);
+/* For `who`.  runs: all of them, or NULL: the latest, as memory knows it. */
+void tes_put_task(struct buf *b, struct flow *f, const struct token *who, const struct task *t,
+		  enum tes_view view, const struct run *runs, uint32_t nruns);
 
 #endif

@@ -3,6 +3,7 @@
 #include "api/tes.h"
 
 #include "base/mem.h"
+#include "domain/hide.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -412,8 +413,8 @@ static void put_logs(struct buf *b, struct flow *f, const struct task *t, const 
 	buf_str(b, "]");
 }
 
-void tes_put_task(struct buf *b, struct flow *f, const struct task *t, enum tes_view view,
-		  const struct run *runs, uint32_t nruns)
+void tes_put_task(struct buf *b, struct flow *f, const struct token *who, const struct task *t,
+		  enum tes_view view, const struct run *runs, uint32_t nruns)
 {
 	char id[TASK_ID_TEXT_MAX];
 	json_t *meta;
@@ -422,6 +423,8 @@ void tes_put_task(struct buf *b, struct flow *f, const struct task *t, enum tes_
 		   task_id_text(t->sub, t->spec, t->index, id), tes_state(t));
 	if (view != TES_MINIMAL) {
 		meta = tes_meta(t);
+		if (!flow_owns(who, t->spec->tenant, t->spec->owner))
+			hide_private(meta);
 		put_document(b, t, meta, view == TES_FULL);
 		put_member_time(b, "creation_time", t->submitted_ms);
 		put_logs(b, f, t, meta, view == TES_FULL, runs, nruns);

@@ -29,9 +29,19 @@ struct chain_link {
 	uint8_t hash[DIGEST_LEN];
 };
 
+/* What a journal said when it was read beside its chain. */
+enum chain_fault {
+	CHAIN_SOUND,                    /* nothing, or nobody looked */
+	CHAIN_CONTENT,                  /* the body is not the one that was fingerprinted */
+	CHAIN_ROW,                      /* the row has another kind, time, subject or task */
+	CHAIN_EXTRA,                    /* no link, but a row that should have one; no: of the link before it */
+};
+
 /* A link as it is read back. */
 struct chain_entry {
 	struct chain_link link;
+	enum chain_fault fault;
+	bool hidden;                    /* there is a body, and it is not shown */
 	uint8_t prev[DIGEST_LEN];       /* the hash before it; zeros: none, or not known */
 	const char *body;               /* NULL: not kept, or not shown */
 	size_t body_len;

@@ -130,8 +130,27 @@ static int head_of(struct audit_cmd *a, uint64_t *ret_no, json_t **ret)
 	return r;
 }
 
+typedef int (*row_fn)(void *arg, const struct audit_row *row, const struct chain_entry *e);
+
+/* Rows of the journal right after entry `no` that no entry is about. */
+static bool take_extra(struct audit_cmd *a, row_fn fn, const json_t *page, uint64_t no)
+{
+	const json_t *x;
+	bool end = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(page, "extra"), i, x) {
+		struct audit_row row = { .seq = (uint64_t)out_i(x, "seq", 0),
+					 .kind = (uint32_t)out_i(x, "kind_no", 0) };
+
+		if (!end && fn && (uint64_t)out_i(x, "after", 0) == no)
+			end = fn(a, &row, NULL) != 0;
+	}
+	return end;
+}
+
 /* Up to where the log ended when we began: reading makes it longer. */
-static int walk_node(struct audit_cmd *a, entry_fn fn, uint64_t after, uint64_t last)
+static int walk_node(struct audit_cmd *a, entry_fn fn, row_fn row, uint64_t after, uint64_t last)
 {
 	bool end = after >= last;
 	int r = 0;
@@ -153,6 +172,8 @@ static int walk_node(struct audit_cmd *a, entry_fn fn, uint64_t after, uint64_t 
 				break;
 			after = (uint64_t)out_i(e, "no", INT64_MAX);
 			r = take_line(a, fn, e, remote_server(a->r), after, &end);
+			if (!r && !end)
+				end = take_extra(a, row, page, after);
 		}
 		end |= after >= last;
 		json_decref(page);
@@ -160,8 +181,7 @@ static int walk_node(struct audit_cmd *a, entry_fn fn, uint64_t after, uint64_t 
 	return r;
 }
 
-static int walk(struct audit_cmd *a, entry_fn fn,
-		int (*row)(void *arg, const struct audit_row *row, const struct chain_entry *e))
+static int walk(struct audit_cmd *a, entry_fn fn, row_fn row)
 {
 	json_t *head = NULL;
 	uint64_t last = 0;
@@ -175,7 +195,7 @@ static int walk(struct audit_cmd *a, entry_fn fn,
 	json_decref(head);
 	if (!r && !a->after_given && a->limit && last > a->limit)
 		a->after = last - a->limit;
-	return r ? r : walk_node(a, fn, a->after, last);
+	return r ? r : walk_node(a, fn, row, a->after, last);
 }
 
 /* ---- verify ---- */
@@ -291,16 +311,19 @@ static int list_entry(void *arg, const struct chain_entry *e)
 {
 	struct audit_cmd *a = arg;
 	const struct chain_link *l = &e->link;
+	_cleanup_(mem_freep) char *shown = NULL;
 	json_t *doc;
 	char text[OUT_TEXT_MAX];
-	const char *kind;
+	const char *kind, *what;
 
 	if (l->no <= a->after)
 		return 0;
 	buf_reset(&a->line);
-	audit_encode(&(struct chain_entry){ .link = *l }, false, &a->line);
+	audit_encode(e, false, &a->line);
 	doc = json_loads(a->line.data, 0, NULL);
 	kind = out_s(doc, "kind");
+	shown = json_dumps(json_object_get(a->doc ? a->doc : doc, "shown"), JSON_COMPACT);
+	what = shown ? shown : out_s(doc, "body") ? out_s(doc, "body") : "";
 	if (doc && (!a->kind || !strcmp(a->kind, kind))) {
 		out_row(a->table);
 		out_cell_f(a->table, "%llu", (unsigned long long)l->no);
@@ -311,8 +334,7 @@ static int list_entry(void *arg, const struct chain_entry *e)
 		else
 			out_cell(a->table, NULL);
 		out_cell(a->table, l->actor);
-		out_cell_f(a->table, "%.*s", e->body ? (int)(e->body_len < 400 ? e->body_len : 400) : 0,
-			   e->body ? e->body : "");
+		out_cell_f(a->table, "%.400s", what);
 	}
 	json_decref(doc);
 	return 0;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "domain/hide.h"
 #include "domain/record.h"
 #include "domain/wire.h"
 
@@ -37,18 +38,25 @@ static int add_bytes(const char *p, size_t n, void *arg)
 	return buf_add(arg, p, n);
 }
 
-static void put_shown(struct buf *out, const struct chain_entry *e)
+/* The body without what is not to be shown, or NULL: all of it may be. */
+static json_t *hidden(const struct chain_entry *e)
 {
+	enum secret what = record_secret((enum record_kind)e->link.kind);
 	struct err err;
-	json_t *doc;
+	json_t *doc = NULL;
 
-	if (json_parse(e->body, e->body_len, &doc, &err)) {
-		buf_str(out, "null");
-		return;
+	if (!e->body || what == SECRET_NO ||
+	    (what == SECRET_PRIVATE && !hide_may_be(e->body, e->body_len)))
+		return NULL;
+	if (json_parse(e->body, e->body_len, &doc, &err))
+		return json_null();     /* who knows what it is */
+	if (what == SECRET_HASHES)
+		redact(doc);
+	else if (!hide_private(doc)) {
+		json_decref(doc);
+		return NULL;
 	}
-	redact(doc);
-	json_dump_callback(doc, add_bytes, out, JSON_COMPACT);
-	json_decref(doc);
+	return doc;
 }
 
 static bool is_zero(const uint8_t h[DIGEST_LEN])
@@ -61,7 +69,7 @@ static bool is_zero(const uint8_t h[DIGEST_LEN])
 int audit_encode(const struct chain_entry *e, bool secrets, struct buf *out)
 {
 	const struct chain_link *l = &e->link;
-	bool hide = !secrets && record_secret((enum record_kind)l->kind);
+	json_t *shown = secrets ? NULL : hidden(e);
 	char at[CLOCK_TEXT_MAX], hex[DIGEST_HEX + 1];
 
 	buf_printf(out, "{\"no\":%llu,\"at\":\"%s\",\"at_ms\":%lld,\"seq\":%llu,\"kind\":\"%s\","
@@ -72,14 +80,17 @@ int audit_encode(const struct chain_entry *e, bool secrets, struct buf *out)
 		   digest_name(l->digest));
 	json_put_str(out, l->actor, strlen(l->actor));
 	buf_str(out, ",\"body\":");
-	if (e->body && !hide)
+	if (e->body && !shown)
 		json_put_str(out, e->body, e->body_len);
 	else
 		buf_str(out, "null");
-	if (e->body && hide) {
+	if (shown) {
 		buf_str(out, ",\"shown\":");
-		put_shown(out, e);
+		json_dump_callback(shown, add_bytes, out, JSON_COMPACT | JSON_ENCODE_ANY);
+		json_decref(shown);
 	}
+	if (e->fault == CHAIN_CONTENT || e->fault == CHAIN_ROW)
+		buf_printf(out, ",\"fault\":\"%s\"", e->fault == CHAIN_ROW ? "row" : "content");
 	buf_printf(out, ",\"body_hash\":\"%s\"", digest_hex(l->body, hex));
 	if (is_zero(e->prev) && l->no > 1)
 		buf_str(out, ",\"prev\":null");
@@ -100,7 +111,9 @@ static void dec_hash(struct dec *d, const char *key, enum dec_need need, uint8_t
 
 int audit_decode(const json_t *line, struct arena *a, struct chain_entry *ret, struct err *err)
 {
+	static const char *const faults[] = { "sound", "content", "row", NULL };
 	const char *actor = "", *digest = "", *skip = NULL;
+	unsigned fault = CHAIN_SOUND;
 	struct chain_entry e = { 0 };
 	struct chain_link *l = &e.link;
 	struct dec d;
@@ -117,7 +130,8 @@ int audit_decode(const json_t *line, struct arena *a, struct chain_entry *ret, s
 	dec_str(&d, "digest", DEC_NEED, 1, 16, &digest);
 	dec_str(&d, "actor", DEC_NEED, 0, CHAIN_ACTOR_MAX - 1, &actor);
 	dec_str(&d, "body", DEC_OPT, 0, SIZE_MAX, &e.body);
-	dec_any(&d, "shown", DEC_OPT);
+	e.hidden = dec_any(&d, "shown", DEC_OPT) != NULL;
+	dec_enum(&d, "fault", DEC_OPT, faults, &fault);
 	dec_hash(&d, "body_hash", DEC_NEED, l->body);
 	dec_hash(&d, "prev", DEC_OPT, e.prev);
 	dec_hash(&d, "hash", DEC_NEED, l->hash);
@@ -128,6 +142,7 @@ int audit_decode(const json_t *line, struct arena *a, struct chain_entry *ret, s
 		return d.r;
 	snprintf(l->actor, sizeof(l->actor), "%s", actor);
 	e.body_len = e.body ? strlen(e.body) : 0;
+	e.fault = (enum chain_fault)fault;
 	*ret = e;
 	return 0;
 }
@@ -169,18 +184,25 @@ static bool follows(struct audit_check *c, const uint8_t prev[DIGEST_LEN],
 
 static int check_body(struct audit_check *c, const struct chain_entry *e)
 {
+	static const char *const faults[] = {
+		[CHAIN_CONTENT] = "its content was changed",
+		[CHAIN_ROW] = "kind, time or task of its row in the journal were changed",
+	};
 	const struct chain_link *l = &e->link;
 	uint8_t print[DIGEST_LEN];
+
+	if (e->fault == CHAIN_CONTENT || e->fault == CHAIN_ROW)
+		return bad(c, l->no, "%s", faults[e->fault]);
 
 	if (e->body) {
 		digest_begin(c->d, l->digest);
 		digest_add(c->d, e->body, e->body_len);
 		digest_end(c->d, print);
 		return memcmp(print, l->body, DIGEST_LEN) ?
-			bad(c, l->no, "its content was changed") : 0;
+			bad(c, l->no, faults[CHAIN_CONTENT]) : 0;
 	}
 	c->unseen++;
-	if (record_secret((enum record_kind)l->kind) && c->scope != AUDIT_HERE)
+	if (c->scope != AUDIT_HERE && e->hidden && record_secret((enum record_kind)l->kind))
 		return 0;       /* not shown to others */
 	if (c->ngone == c->gone_cap) {
 		c->gone_cap = c->gone_cap ? 2 * c->gone_cap : 256;

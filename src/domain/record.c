@@ -22,15 +22,15 @@ static const struct kind {
 	const char *name;
 	bool doc;
 	enum audit audit;
-	bool secret;
+	enum secret secret;
 } kinds[RECORD_KIND_END] = {
 	[RECORD_NODE]      = { "node", true, AUDIT_YES },
 	[RECORD_DEMAND]    = { "demand", true, AUDIT_NO },
-	[RECORD_TOKEN]     = { "token", true, AUDIT_YES, true },
+	[RECORD_TOKEN]     = { "token", true, AUDIT_YES, SECRET_HASHES },
 	[RECORD_POOL]      = { "pool", true, AUDIT_YES },
-	[RECORD_DATASET]   = { "dataset", true, AUDIT_YES },
-	[RECORD_SUBMIT]    = { "submit", true, AUDIT_YES },
-	[RECORD_WAIT]      = { "wait", false, AUDIT_NO },
+	[RECORD_DATASET]   = { "dataset", true, AUDIT_YES, SECRET_PRIVATE },
+	[RECORD_SUBMIT]    = { "submit", true, AUDIT_YES, SECRET_PRIVATE },
+	[RECORD_WAIT]      = { "wait", false, AUDIT_YES },
 	[RECORD_REFUSE]    = { "refuse", false, AUDIT_YES },
 	[RECORD_GIVE_UP]   = { "give_up", false, AUDIT_YES },
 	[RECORD_CHOOSE]    = { "choose", false, AUDIT_YES },
@@ -49,8 +49,8 @@ static const struct kind {
 	[RECORD_CHECKPOINT] = { "checkpoint", true, AUDIT_NO },      /* a sum of the others */
 	[RECORD_TENANT]    = { "tenant", true, AUDIT_YES },
 	[RECORD_USER]      = { "user", true, AUDIT_YES },
-	[RECORD_PASSWORD]  = { "password", true, AUDIT_YES, true },
-	[RECORD_SESSION]   = { "session", true, AUDIT_YES, true },
+	[RECORD_PASSWORD]  = { "password", true, AUDIT_YES, SECRET_HASHES },
+	[RECORD_SESSION]   = { "session", true, AUDIT_YES, SECRET_HASHES },
 	[RECORD_TOKEN_USE] = { "token_use", true, AUDIT_NO },
 	[RECORD_QUOTA]     = { "quota", true, AUDIT_YES },
 	[RECORD_USAGE]     = { "usage", true, AUDIT_NO },            /* a sum of the others */
@@ -85,9 +85,9 @@ enum audit record_audit(enum record_kind k)
 	return is_kind(k) ? kinds[k].audit : AUDIT_UNSAID;
 }
 
-bool record_secret(enum record_kind k)
+enum secret record_secret(enum record_kind k)
 {
-	return is_kind(k) && kinds[k].secret;
+	return is_kind(k) ? kinds[k].secret : SECRET_NO;
 }
 
 enum record_kind record_kind_parse(const char *name)

@@ -67,7 +67,13 @@ enum record_kind {
 /* Does a row of this kind belong into the audit log?  Every kind says so, in one table. */
 enum audit { AUDIT_UNSAID, AUDIT_YES, AUDIT_NO };
 enum audit record_audit(enum record_kind k);
-bool record_secret(enum record_kind k);         /* its body has what nobody may be shown: hashes … */
+/* Has its body what is not shown to everybody who may read the log? */
+enum secret {
+	SECRET_NO,
+	SECRET_HASHES,          /* what nobody may be shown */
+	SECRET_PRIVATE,         /* perhaps what is its owner's alone (domain/hide.h) */
+};
+enum secret record_secret(enum record_kind k);
 enum record_kind record_kind_parse(const char *name);           /* RECORD_NONE: there is no such kind */
 enum { RECORD_KIND_END = 100 };         /* beyond the largest */
 

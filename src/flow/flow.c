@@ -157,6 +157,11 @@ static void init(struct flow *f, const struct flow_config *c)
 	placement_init(f);
 }
 
+static bool is_audited(uint32_t kind)
+{
+	return record_audit((enum record_kind)kind) == AUDIT_YES;
+}
+
 int flow_new(const struct flow_config *c, struct flow **ret, struct err *err)
 {
 	struct flow *f = mem_alloc(sizeof(*f));
@@ -164,6 +169,7 @@ int flow_new(const struct flow_config *c, struct flow **ret, struct err *err)
 
 	init(f, c);
 	*ret = f;       /* the store's events find us from here on */
+	c->store->audited = is_audited;
 	r = replay_journal(f, err);
 	if (!r)
 		r = identify(f, err);

@@ -184,6 +184,8 @@ const struct task *flow_task_before(const struct flow *f, uint64_t below);
 /* May this token see it?  Own tenant, or a role that sees all (operator, admin, security,
  * auditor). */
 bool flow_may_see(const struct token *who, const char *tenant);
+/* Is it theirs: may they see what is shown to nobody else (domain/hide.h)? */
+bool flow_owns(const struct token *who, const char *tenant, const char *owner);
 /* May it change it?  Own tenant with the role user; operator, admin and security everywhere. */
 bool flow_may_change(const struct token *who, const char *tenant);
 

@@ -18,6 +18,11 @@ bool flow_may_see(const struct token *who, const char *tenant)
 	return who->roles & SEES_ALL || !strcmp(who->tenant, tenant);
 }
 
+bool flow_owns(const struct token *who, const char *tenant, const char *owner)
+{
+	return owner && !strcmp(who->tenant, tenant) && !strcmp(token_by(who), owner);
+}
+
 bool flow_may_change(const struct token *who, const char *tenant)
 {
 	return who->roles & (ROLE_OPERATOR | ROLE_ADMIN | ROLE_SECURITY) ||

@@ -246,7 +246,7 @@ static void read_slice(struct sqlite_reader *rd, struct read_job *j)
 	struct err err;
 
 	if (j->audit_fn)
-		j->r = sqlite_audit_slice(rd->audit, &j->audit_query, &j->links, &j->more, &err);
+		j->r = sqlite_audit_slice(&rd->audit, &j->audit_query, &j->links, &j->more, &err);
 	else
 		j->r = sqlite_rows_slice(rd, &j->query, &j->rows, &j->more, &err);
 	if (j->r)
@@ -397,7 +397,7 @@ static void sqlite_audit_read(struct store *base, uint64_t after_no, unsigned ma
 	struct read_job *j = mem_alloc(sizeof(*j));
 
 	*j = (struct read_job){
-		.audit_query = { after_no, max }, .audit_fn = fn, .end = end, .arg = arg,
+		.audit_query = { after_no, max, base->audited }, .audit_fn = fn, .end = end, .arg = arg,
 	};
 	ask(self(base), j);
 }
@@ -500,6 +500,7 @@ static void close_files(struct sqlite_store *s)
 		if (dbs[i])
 			close_db(dbs[i]);
 	sqlite_rows_close_writer(&s->w);
+	sqlite_rows_close_reader(&s->r);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 }

@@ -12,6 +12,7 @@
 enum {
 	SLICE_LINKS = 256,
 	SLICE_BYTES = 1 << 20,
+	SLICE_EXTRA = 1000,     /* nobody needs more of them to see that something is wrong */
 	PRUNE_LINKS = 20000,    /* deleted in one transaction, some 50 ms */
 };
 
@@ -189,13 +190,15 @@ void sqlite_audit_close(struct sqlite_audit_writer *w)
 
 /* ---- out ---- */
 
-/* With the row before it, for its hash. */
-int sqlite_audit_prepare_reader(sqlite3 *db, sqlite3_stmt **ret, struct err *err)
+/* With the link before it, for its hash, and the row that it is about. */
+int sqlite_audit_prepare_links(sqlite3 *db, sqlite3_stmt **ret, struct err *err)
 {
 	return sqlite_rows_prepare(db, "SELECT a.no, a.at_ms, a.seq, a.kind, a.subject, a.task, "
 				   "a.digest, a.actor, a.print, a.hash, p.hash, "
 				   "CASE a.seq WHEN 0 THEN a.body ELSE r.body END, "
-				   "a.seq = 0 OR r.seq IS NOT NULL "
+				   "a.seq = 0 OR r.seq IS NOT NULL, "
+				   "coalesce(r.at_ms <> a.at_ms OR r.kind <> a.kind OR "
+				   "r.subject <> a.subject OR r.task <> a.task, 0) "
 				   "FROM audit a LEFT JOIN audit p ON p.no = a.no - 1 "
 				   "LEFT JOIN record r ON r.seq = a.seq "
 				   "WHERE a.no > ?1 ORDER BY a.no LIMIT ?2", ret, err);
@@ -218,12 +221,36 @@ void sqlite_audit_load(sqlite3_stmt *st, struct chain_entry *a)
 	load_hash(st, 8, l->body);
 	load_hash(st, 9, l->hash);
 	load_hash(st, 10, a->prev);
+	if (sqlite3_column_int(st, 13))
+		a->fault = CHAIN_ROW;
 	if (!sqlite3_column_int(st, 12))
 		return;
 	a->body = sqlite3_column_blob(st, 11);
 	a->body_len = (size_t)sqlite3_column_bytes(st, 11);
 	if (!a->body)
 		a->body = "";
+}
+
+int sqlite_audit_open_reader(struct sqlite_audit_reader *rd, sqlite3 *db, struct err *err)
+{
+	int r;
+
+	rd->db = db;
+	rd->d = digest_new();
+	r = sqlite_audit_prepare_links(db, &rd->links, err);
+	if (!r)
+		r = sqlite_rows_prepare(db, "SELECT seq FROM audit WHERE no > ?1 AND seq > 0 "
+					"ORDER BY no LIMIT 1", &rd->next, err);
+	/* Of a table whose bodies come last: no body is read. */
+	if (!r)
+		r = sqlite_rows_prepare(db, "SELECT seq, at_ms, subject, task, kind FROM record "
+					"WHERE seq >= ?1 AND seq < ?2 ORDER BY seq", &rd->rows, err);
+	return r;
+}
+
+void sqlite_audit_close_reader(struct sqlite_audit_reader *rd)
+{
+	rd->d = digest_free(rd->d);
 }
 
 static int newest(sqlite3 *db, uint64_t *ret, struct err *err)
@@ -237,33 +264,109 @@ static int newest(sqlite3 *db, uint64_t *ret, struct err *err)
 	return r;
 }
 
-int sqlite_audit_slice(sqlite3_stmt *st, struct sqlite_audit_query *q, struct audit_list *to,
-		       bool *ret_more, struct err *err)
+/* Those who read the log may not see every body: whether it is the right one is said here. */
+static void check_body(struct digest *d, struct chain_entry *a)
+{
+	uint8_t print[DIGEST_LEN];
+
+	if (!a->body || (a->link.digest != DIGEST_SM3 && a->link.digest != DIGEST_SHA256))
+		return;
+	digest_begin(d, a->link.digest);
+	digest_add(d, a->body, a->body_len);
+	digest_end(d, print);
+	if (memcmp(print, a->link.body, DIGEST_LEN))
+		a->fault = CHAIN_CONTENT;
+}
+
+static int load_links(struct sqlite_audit_reader *rd, struct sqlite_audit_query *q,
+		      struct audit_list *to, bool *ret_more)
 {
 	unsigned n = q->left < SLICE_LINKS ? q->left : SLICE_LINKS;
-	uint64_t last = 0;
 	int r = SQLITE_ROW;
 
-	if (q->after_no == UINT64_MAX) {
-		r = newest(sqlite3_db_handle(st), &last, err);
-		if (r)
-			return r;
-		q->after_no = last ? last - 1 : 0;
-		r = SQLITE_ROW;
-	}
-	sqlite3_bind_int64(st, 1, q->after_no > INT64_MAX ? INT64_MAX : (int64_t)q->after_no);
-	sqlite3_bind_int64(st, 2, n);
-	while (to->bytes < SLICE_BYTES && (r = sqlite3_step(st)) == SQLITE_ROW) {
+	sqlite3_bind_int64(rd->links, 1, q->after_no > INT64_MAX ? INT64_MAX : (int64_t)q->after_no);
+	sqlite3_bind_int64(rd->links, 2, n);
+	while (to->bytes < SLICE_BYTES && (r = sqlite3_step(rd->links)) == SQLITE_ROW) {
 		struct chain_entry a;
 
-		sqlite_audit_load(st, &a);
+		sqlite_audit_load(rd->links, &a);
+		check_body(rd->d, &a);
 		audit_list_push(to, &a);
 		q->after_no = a.link.no;
 		q->left--;
 	}
 	*ret_more = q->left && (r == SQLITE_ROW || to->n == n);
-	r = r == SQLITE_ROW || r == SQLITE_DONE ? 0 :
-	    sqlite_file_error(sqlite3_db_handle(st), "read the audit log", err);
-	sqlite3_reset(st);
+	sqlite3_reset(rd->links);
+	return r == SQLITE_ROW || r == SQLITE_DONE ? SQLITE_OK : r;
+}
+
+static void push_extra(sqlite3_stmt *row, uint64_t before, struct audit_list *to)
+{
+	struct chain_entry a = { .fault = CHAIN_EXTRA, .link = { .no = before } };
+
+	a.link.seq = (uint64_t)sqlite3_column_int64(row, 0);
+	a.link.at_ms = sqlite3_column_int64(row, 1);
+	a.link.subject = (uint64_t)sqlite3_column_int64(row, 2);
+	a.link.task = (uint64_t)sqlite3_column_int64(row, 3);
+	a.link.kind = (uint32_t)sqlite3_column_int64(row, 4);
+	audit_list_push(to, &a);
+}
+
+/* Rows from the first link of the slice to the next one after it.  Both go by seq. */
+static int load_extra(struct sqlite_audit_reader *rd, const struct sqlite_audit_query *q,
+		      struct audit_list *to)
+{
+	const struct audit_item *link = to->head, *const last = to->last;
+	uint64_t end, before = 0;
+	unsigned found = 0;
+	int r;
+
+	while (link && !link->a.link.seq)
+		link = link != last ? link->next : NULL;
+	if (!link || !q->audited)
+		return SQLITE_OK;
+	sqlite3_bind_int64(rd->next, 1, (int64_t)q->after_no);
+	r = number(rd->next, &end);
+	if (r != SQLITE_OK)
+		return r;
+	sqlite3_bind_int64(rd->rows, 1, (int64_t)link->a.link.seq);
+	sqlite3_bind_int64(rd->rows, 2, end ? (int64_t)end : INT64_MAX);
+	while ((r = sqlite3_step(rd->rows)) == SQLITE_ROW && found < SLICE_EXTRA) {
+		uint64_t seq = (uint64_t)sqlite3_column_int64(rd->rows, 0);
+
+		for (; link && link->a.link.seq < seq; link = link != last ? link->next : NULL)
+			before = link->a.link.no;
+		if ((link && link->a.link.seq == seq) ||
+		    !q->audited((uint32_t)sqlite3_column_int64(rd->rows, 4)))
+			continue;
+		push_extra(rd->rows, before, to);
+		found++;
+	}
+	sqlite3_reset(rd->rows);
+	return r == SQLITE_ROW || r == SQLITE_DONE ? SQLITE_OK : r;
+}
+
+int sqlite_audit_slice(struct sqlite_audit_reader *rd, struct sqlite_audit_query *q,
+		       struct audit_list *to, bool *ret_more, struct err *err)
+{
+	uint64_t last = 0;
+	int r;
+
+	if (q->after_no == UINT64_MAX) {
+		r = newest(rd->db, &last, err);
+		if (r)
+			return r;
+		q->after_no = last ? last - 1 : 0;
+		q->audited = NULL;      /* its place in the chain is all that is asked for */
+	}
+	/* Links and rows of one moment. */
+	r = sqlite3_exec(rd->db, "BEGIN", NULL, NULL, NULL);
+	if (r == SQLITE_OK)
+		r = load_links(rd, q, to, ret_more);
+	if (r == SQLITE_OK)
+		r = load_extra(rd, q, to);
+	if (r != SQLITE_OK)
+		r = sqlite_file_error(rd->db, "read the audit log", err);
+	sqlite3_exec(rd->db, "COMMIT", NULL, NULL, NULL);
 	return r;
 }

@@ -33,10 +33,18 @@ int sqlite_audit_prune(struct sqlite_audit_writer *w, int64_t now_ms, int64_t be
 struct sqlite_audit_query {
 	uint64_t after_no;              /* UINT64_MAX: the newest one alone */
 	unsigned left;
+	bool (*audited)(uint32_t kind); /* NULL: rows without links are not looked for */
 };
-int sqlite_audit_prepare_reader(sqlite3 *db, sqlite3_stmt **ret, struct err *err);
-void sqlite_audit_load(sqlite3_stmt *st, struct chain_entry *e);         /* of a row of that reader */
-int sqlite_audit_slice(sqlite3_stmt *st, struct sqlite_audit_query *q, struct audit_list *to,
+struct sqlite_audit_reader {
+	sqlite3 *db;
+	sqlite3_stmt *links, *next, *rows;
+	struct digest *d;
+};
+int sqlite_audit_prepare_links(sqlite3 *db, sqlite3_stmt **ret, struct err *err);
+void sqlite_audit_load(sqlite3_stmt *st, struct chain_entry *e);         /* of a row of that statement */
+int sqlite_audit_open_reader(struct sqlite_audit_reader *rd, sqlite3 *db, struct err *err);
+void sqlite_audit_close_reader(struct sqlite_audit_reader *rd);
+int sqlite_audit_slice(struct sqlite_audit_reader *rd, struct sqlite_audit_query *q, struct audit_list *to,
 		       bool *ret_more, struct err *err);
 
 #endif

@@ -72,7 +72,7 @@ static int prepare(struct walk *w, struct err *err)
 	/* One snapshot for both, also while a daemon writes. */
 	if (sqlite3_exec(w->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
 		return sqlite_file_error(w->db, "read the store", err);
-	if (sqlite_audit_prepare_reader(w->db, &w->links, err))
+	if (sqlite_audit_prepare_links(w->db, &w->links, err))
 		return -EIO;
 	sqlite3_bind_int64(w->links, 1, 0);
 	sqlite3_bind_int64(w->links, 2, -1);

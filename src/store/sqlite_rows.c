@@ -183,6 +183,11 @@ void sqlite_rows_close_writer(struct sqlite_writer *w)
 	sqlite_audit_close(&w->audit);
 }
 
+void sqlite_rows_close_reader(struct sqlite_reader *rd)
+{
+	sqlite_audit_close_reader(&rd->audit);
+}
+
 int sqlite_rows_prepare_writer(struct sqlite_writer *w, struct err *err)
 {
 	const struct {
@@ -278,7 +283,7 @@ int sqlite_rows_prepare_reader(struct sqlite_reader *rd, struct err *err)
 	if (!r)
 		r = sqlite_rows_prepare(rd->db, LASTING "AND seq > ?1 AND at_ms >= ?3 "
 					"AND at_ms < ?4 ORDER BY seq LIMIT ?2", &rd->lasting, err);
-	return r ? r : sqlite_audit_prepare_reader(rd->db, &rd->audit, err);
+	return r ? r : sqlite_audit_open_reader(&rd->audit, rd->db, err);
 }
 
 /* ---- replay ---- */

@@ -20,7 +20,8 @@ struct sqlite_writer {
 
 struct sqlite_reader {
 	sqlite3 *db;
-	sqlite3_stmt *all, *subject, *task, *lasting, *audit;
+	sqlite3_stmt *all, *subject, *task, *lasting;
+	struct sqlite_audit_reader audit;
 };
 
 /* As for store_ops.read and read_lasting. */
@@ -35,6 +36,7 @@ int sqlite_rows_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct
 int sqlite_rows_prepare_writer(struct sqlite_writer *w, struct err *err);
 void sqlite_rows_close_writer(struct sqlite_writer *w);         /* takes one that was not prepared */
 int sqlite_rows_prepare_reader(struct sqlite_reader *rd, struct err *err);
+void sqlite_rows_close_reader(struct sqlite_reader *rd);         /* the same */
 
 /* One transaction: all of the batch or, with a failure, nothing. */
 int sqlite_rows_commit(struct sqlite_writer *w, const struct store_queue *batch,

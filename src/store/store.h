@@ -127,7 +127,9 @@ struct store_ops {
 	void (*prune)(struct store *s, int64_t before_ms, unsigned max);
 
 	/* Read durable links after `after_no` (UINT64_MAX: the newest one alone), at most `max`, as
-	 * `read` does. */
+	 * `read` does.  Where a journal can be altered from outside, each comes with its `fault`, and
+	 * rows that have no link but should (`audited`) come as CHAIN_EXTRA after the links between
+	 * which they stand; the first thousand of a few hundred links. */
 	void (*audit_read)(struct store *s, uint64_t after_no, unsigned max, store_audit_fn fn,
 			   store_end_fn end, void *arg);
 
@@ -145,6 +147,7 @@ struct store_ops {
 struct store {
 	const struct store_ops *ops;
 	enum digest_kind digest;        /* of new links; the owner sets it before the first append */
+	bool (*audited)(uint32_t kind); /* must rows of this kind have a link?  NULL: not looked at */
 };
 
 /* Open or create.  `path`: a directory of ours with mode 0700; the file suanlu.db is

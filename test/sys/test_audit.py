@@ -73,7 +73,7 @@ def verify(program, *args):
 def test_every_change_and_every_decision_is_in_the_log(log):
     kinds = [e["kind"] for e in log]
     assert {"node", "token", "declare", "dataset", "submit", "choose", "end", "refuse", "clearance"} <= set(kinds)
-    assert not {"start", "accept", "wait"} & set(kinds)
+    assert not {"start", "accept"} & set(kinds)
     assert [e["no"] for e in log] == list(range(1, len(log) + 1))
 
 
@@ -169,6 +169,56 @@ def test_whoever_alters_the_database_is_found_out(city, copy, sql, says):
     db.commit()
     out = verify(city.program, "--state", state)
     assert out.returncode == 1 and (says is None or says in out.stdout), out.stdout + out.stderr
+
+
+@pytest.mark.parametrize("sql,says", [
+    ("UPDATE record SET body = CAST(replace(body, 'inspection', 'no reason!') AS BLOB) WHERE kind = 50",
+     "content was changed"),
+    ("UPDATE record SET body = CAST(replace(body, 'mine-alone', 'not-at-all') AS BLOB) WHERE kind = 10",
+     "content was changed"),
+    ("UPDATE record SET body = CAST(body || ' ' AS BLOB) WHERE kind = 2", "content was changed"),
+    ("UPDATE record SET at_ms = at_ms + 1 WHERE kind = 50", "kind, time or task"),
+    ("DELETE FROM record WHERE kind = 50", "gone from the journal"),
+    ("DELETE FROM audit WHERE kind = 50", "does not have"),
+    ("UPDATE audit SET actor = 'nobody' WHERE kind = 50", "were changed"),
+    ("INSERT INTO record SELECT seq + 1000000, at_ms, 0, 0, 2, 0, body FROM record WHERE kind = 2 LIMIT 1",
+     "does not have"),
+    # In the middle, where a row stood that is in no chain: a start becomes a choice, or a wait.
+    ("UPDATE record SET kind = 14 WHERE seq = (SELECT min(seq) FROM record WHERE kind = 16)", "does not have"),
+    ("UPDATE record SET kind = 11 WHERE seq = (SELECT max(seq) FROM record WHERE kind = 16)", "does not have"),
+])
+def test_a_running_node_tells_of_rows_that_were_altered_removed_and_added(tmp_path, sql, says):
+    with Daemon({"pools": [FAKE]}, directory=tmp_path) as d:
+        work(d)
+        d.api.submit(script="true", env={"KEY": "mine-alone"})
+        d.auditor = d.api.post("/v1/tokens", json={"name": "eve", "tenant": "default",
+                                                   "roles": ["auditor"]}).json()["token"]
+        good = cli(d, "audit", "verify", token=d.auditor)
+        assert good.returncode == 0, good.stdout + good.stderr
+        db = sqlite3.connect(d.state / "suanlu.db", timeout=20)
+        db.executescript(sql)
+        db.commit()
+        db.close()
+        out = cli(d, "audit", "verify", token=d.auditor)
+        assert out.returncode == 1 and says in out.stdout, out.stdout + out.stderr
+        assert verify(d.program, "--state", d.state).returncode == 1
+        d.kill()
+
+
+def test_that_a_task_waits_and_why_is_in_the_log(tmp_path):
+    with Daemon({"pools": [dict(FAKE, options={"run_ms": 60000})]}, directory=tmp_path) as d:
+        d.api.submit(script="true", cpus=8)
+        waits = d.api.submit(script="true", cpus=8)["id"]
+        d.auditor = d.api.post("/v1/tokens", json={"name": "eve", "tenant": "default",
+                                                   "roles": ["auditor"]}).json()["token"]
+        out = cli(d, "audit", "export", token=d.auditor)
+        entry = [e for e in map(json.loads, out.stdout.splitlines()) if e["kind"] == "wait"][0]
+        assert str(entry["task"]) == waits and json.loads(entry["body"])["reason"] == "full", entry
+        d.kill()
+    db = sqlite3.connect(tmp_path / "state" / "suanlu.db")
+    db.execute("UPDATE record SET body = CAST(replace(body, 'full', 'down') AS BLOB) WHERE kind = 11")
+    db.commit()
+    assert f"entry {entry['no']}: its content was changed" in verify(d.program, "--state", d.state).stdout
 
 
 def test_the_chain_goes_on_over_restarts_and_a_change_of_the_digest(tmp_path):

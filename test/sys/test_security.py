@@ -136,3 +136,36 @@ def test_a_token_file_that_others_can_read_is_not_used(tmp_path, mode):
         path.chmod(mode)
         out = d.cli("ls", "--token-file", str(path), "--server", "http://" + (d.state / "address").read_text())
         assert out.returncode != 0 and d.token not in out.stdout + out.stderr
+
+
+SIGNED = "http://127.0.0.1:1/bucket/in?X-Amz-Signature=5ignature"
+
+
+def test_environment_and_signatures_are_shown_to_the_owner_alone(tmp_path):
+    tes = {"executors": [{"image": "x", "command": ["true"], "env": {"KEY": "3nvironment"}}],
+           "inputs": [{"url": SIGNED, "path": "/in"}]}
+    with Daemon({"pools": [FAKE]}, directory=tmp_path) as d:
+        ann = d.user("lab", name="ann")
+        others = [d.user("lab", name="bob"), d.api, d.user("office", ["operator"]), d.user("office", ["security"]),
+                  d.user("office", ["auditor"])]
+        task = ann.submit(script="true", env={"KEY": "3nvironment"}, inputs=[{"url": SIGNED, "path": "in"}],
+                          outputs=[{"url": SIGNED, "path": "out"}])["id"]
+        made = ann.post("/ga4gh/tes/v1/tasks", json=tes)
+        assert made.status_code == 200, made.text
+        tes_id = made.json()["id"]
+        data = ann.post("/v1/datasets", json={"name": "scans", "url": SIGNED, "region": "cn/50", "level": 1})
+        assert data.status_code == 201 and data.json()["url"] == SIGNED
+        paths = [f"/v1/tasks/{task}", f"/v1/tasks/{tes_id}", "/v1/datasets", "/v1/datasets/scans",
+                 f"/ga4gh/tes/v1/tasks/{tes_id}?view=FULL", f"/ga4gh/tes/v1/tasks/{tes_id}?view=BASIC",
+                 "/ga4gh/tes/v1/tasks?view=FULL", f"/v1/tasks/{task}/decisions", f"/v1/tasks/{task}/runs"]
+        mine = "".join(ann.get(p).text for p in paths)
+        assert mine.count("5ignature") >= 6 and mine.count("3nvironment") >= 4
+        for api in others:
+            for path in [*paths, "/v1/audit?limit=1000", "/v1/datasets/scans/report", "/v1/history"]:
+                answer = api.get(path)
+                assert "5ignature" not in answer.text and "3nvironment" not in answer.text, path
+        # What is hidden is fingerprinted all the same.
+        entries = others[-1].get("/v1/audit?limit=1000").json()["entries"]
+        shown = [e["shown"] for e in entries if e["kind"] == "submit"]
+        assert shown[0]["env"] == {"KEY": "***"} and shown[0]["inputs"][0]["url"].endswith("/in?***")
+        assert "5ignature" not in d.log and "3nvironment" not in d.log

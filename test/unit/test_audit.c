@@ -301,6 +301,57 @@ static void secrets_are_not_shown_and_the_rest_is(void **state)
 	json_decref(doc);
 }
 
+static void a_submission_hides_only_what_is_its_owners(void **state)
+{
+	static const char private[] = "{\"env\":{\"KEY\":\"s3cret\"},\"name\":\"x\"}";
+	struct log *l = *state;
+	struct chain_entry back;
+	struct arena a;
+	struct err err;
+	json_t *doc;
+
+	arena_init(&a);
+	l->e[0].link.kind = RECORD_SUBMIT;
+	doc = line_of(&l->e[0], false);         /* nothing to hide: the body as it is */
+	assert_string_equal(json_string_value(json_object_get(doc, "body")), l->body[0]);
+	json_decref(doc);
+	strcpy(l->body[0], private);
+	l->e[0].body_len = strlen(private);
+	doc = line_of(&l->e[0], false);
+	assert_true(json_is_null(json_object_get(doc, "body")));
+	assert_string_equal(json_string_value(json_object_get(json_object_get(json_object_get(
+				doc, "shown"), "env"), "KEY")), "***");
+	assert_int_equal(audit_decode(doc, &a, &back, &err), 0);
+	assert_true(back.hidden);
+	json_decref(doc);
+	arena_done(&a);
+}
+
+/* `shown` beside a body of null is an excuse for the kinds that hide something, and for no other. */
+static void only_what_may_be_hidden_may_lack_its_content(void **state)
+{
+	struct log *l = *state;
+	char why[AUDIT_WHY_MAX];
+
+	l->e[3].body = NULL;
+	l->e[3].hidden = true;
+	assert_int_equal(check(l, 0, N, AUDIT_LOG, why), 4);
+	assert_non_null(strstr(why, "gone from the journal"));
+}
+
+static void what_the_node_found_is_named(void **state)
+{
+	struct log *l = *state;
+	char why[AUDIT_WHY_MAX];
+
+	l->e[7].fault = CHAIN_ROW;
+	assert_int_equal(check(l, 0, N, AUDIT_LOG, why), 8);
+	assert_non_null(strstr(why, "kind, time or task"));
+	l->e[5].fault = CHAIN_CONTENT;
+	assert_int_equal(check(l, 0, N, AUDIT_LOG, why), 6);
+	assert_non_null(strstr(why, "content was changed"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +370,9 @@ int main(void)
 		T(a_row_without_an_entry_is_named),
 		T(a_line_says_all_that_is_checked),
 		T(secrets_are_not_shown_and_the_rest_is),
+		T(a_submission_hides_only_what_is_its_owners),
+		T(only_what_may_be_hidden_may_lack_its_content),
+		T(what_the_node_found_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
