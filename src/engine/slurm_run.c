@@ -95,7 +95,7 @@ static int64_t past(int64_t at_ms)
 static void tell(struct slurm *s, struct slurm_run *r)
 {
 	struct engine_event ev = { .kind = ENGINE_EV_ACCEPTED }, first = { 0 };
-	char id[RUN_ID_MAX + 1], text[SLURM_TEXT_MAX];
+	char id[RUN_ID_MAX + 1], text[sizeof(r->text)];
 	struct where where = { .s = s };
 
 	if (r->state == RUN_OVER) {
@@ -560,7 +560,7 @@ static bool did_nothing(struct slurm_run *r)
 static void by_cluster(struct slurm_run *r)
 {
 	struct engine_event ev = r->has_fate ? r->fate : r->end;
-	char text[SLURM_TEXT_MAX];
+	char text[sizeof(r->text)];
 
 	if (!r->has_fate && did_nothing(r))
 		return;

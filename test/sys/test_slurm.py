@@ -159,6 +159,14 @@ def test_a_missing_input_says_so(node):
     node.api.post(f"/v1/tasks/{t}/cancel")
 
 
+def test_a_long_reason_reaches_the_reader_whole(node):
+    """It was copied to a place for a third of it, which ended the daemon."""
+    t = node.sh("true", inputs=[{"url": f"file://{node.files}/{'long' * 60}", "path": "a"}], retries=0)
+    until(lambda: node.runs(t)[0]["end"])
+    assert node.runs(t)[0]["text"].endswith("no such file, or it cannot be read")
+    node.api.post(f"/v1/tasks/{t}/cancel")
+
+
 def test_without_a_shared_directory_runs_work_but_their_output_stays_there(rig):
     with Node(rig, shared=False) as node:
         node.up()
