@@ -6,10 +6,12 @@
 #include "cmd/opt.h"
 #include "cmd/out.h"
 #include "cmd/remote.h"
+#include "domain/task.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { O_URL = 256, O_LEVEL, O_REGION, O_WITHIN, O_OWNER, O_REASON, O_SIZE };
+enum { O_URL = 256, O_LEVEL, O_REGION, O_WITHIN, O_OWNER, O_REASON, O_SIZE, O_SHA256 };
 
 static const struct opt opts[] = {
 	{ O_URL, "url", "URL", "add: where it is (file:///…, https://…)",
@@ -23,7 +25,11 @@ static const struct opt opts[] = {
 	{ O_OWNER, "owner", "NAME", "add: who answers for it; default: you", "add：责任人，默认为你自己" },
 	{ O_REASON, "reason", "TEXT", "add: why a label is lowered (security role)",
 	  "add：降低标签的原因（security 角色）" },
-	{ O_SIZE, "size", "SIZE", "add: how large, 512M or 20G", "add：大小，如 512M、20G" },
+	{ O_SIZE, "size", "BYTES", "add: its exact size in bytes, checked when a run fetches it; "
+	  "512M or 20G: about how large, for forecasts only",
+	  "add：准确大小（字节），任务取用时核对；写作 512M、20G 则为大致大小，仅用于预测" },
+	{ O_SHA256, "sha256", "SUM", "add: sha256 of the file, checked when a run fetches it",
+	  "add：文件的 sha256，任务取用时核对" },
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
@@ -31,14 +37,32 @@ static const char *const keys[] = {
 	"url", "level", "region", "stay_within", "owner", "reason",
 };
 
+/* Digits alone: bytes, to be checked. */
+static int bytes(json_t *doc, const char *value)
+{
+	char *end;
+	unsigned long long n = strtoull(value, &end, 10);
+
+	if (!n || n > TASK_BYTES_MAX || strlen(value) > 19)
+		return opt_usage("dataset", tr("--size is a number of bytes above 0, not \"%.40s\"",
+					    "--size 应为大于 0 的字节数，而不是 “%.40s”"), value);
+	json_object_set_new(doc, "size", json_integer((json_int_t)n));
+	json_object_set_new(doc, "size_mb", json_integer((json_int_t)((n + (1 << 20) - 1) >> 20)));
+	return 0;
+}
+
 static int option(json_t *doc, int key, const char *value)
 {
 	uint64_t mb;
 
-	if (key == O_SIZE) {
+	if (key == O_SIZE && *value && !value[strspn(value, "0123456789")])
+		return bytes(doc, value);
+	if (key == O_SHA256) {
+		json_object_set_new(doc, "sha256", json_string(value));
+	} else if (key == O_SIZE) {
 		if (text_size_parse(value, &mb) != 0 || mb > INT64_MAX)
-			return opt_usage("dataset", tr("--size is like 512M or 20G, not \"%.40s\"",
-						    "--size 应形如 512M 或 20G，而不是 “%.40s”"), value);
+			return opt_usage("dataset", tr("--size is a number of bytes, or like 512M or 20G, not \"%.40s\"",
+						    "--size 应为字节数，或形如 512M、20G，而不是 “%.40s”"), value);
 		json_object_set_new(doc, "size_mb", json_integer((json_int_t)mb));
 	} else if (key == O_LEVEL && value[0] >= '0' && value[0] <= '9' && !value[1]) {
 		json_object_set_new(doc, "level", json_integer(value[0] - '0'));
@@ -56,7 +80,13 @@ static void show(const json_t *d)
 	out_pair(tr("level", "级别"), "%s", out_level(json_object_get(d, "level"), text));
 	out_pair_s(tr("region", "区域"), out_s(d, "region"));
 	out_pair_s(tr("address", "地址"), out_s(d, "url"));
-	out_pair(tr("size", "大小"), "%s", out_size_mb((uint64_t)out_i(d, "size_mb", 0), text));
+	if (out_i(d, "size", 0))
+		out_pair(tr("size", "大小"), tr("%lld bytes, checked", "%lld 字节，取用时核对"),
+			 (long long)out_i(d, "size", 0));
+	else
+		out_pair(tr("size", "大小"), tr("about %s, not checked", "约 %s，不核对"),
+			 out_size_mb((uint64_t)out_i(d, "size_mb", 0), text));
+	out_pair_s("sha256", out_s(d, "sha256"));
 	out_pair_s(tr("stays within", "不得离开"), out_s(d, "stay_within"));
 	out_pair_s(tr("owner", "责任人"), out_s(d, "owner"));
 	out_pair_s(tr("tenant", "租户"), out_s(d, "tenant"));

@@ -167,6 +167,14 @@ def test_data_sets_are_added_shown_and_removed(daemon):
     assert "20 GB" in ok(daemon.cli("data"))
     assert "hub" in ok(daemon.cli("submit", "--dry-run", "--input", "dataset:frames=f", "true"))
     ok(daemon.cli("dataset", "rm", "frames"))
+    sure = ("--url", f"file://{daemon.files}/sure", "--level", "1", "--region", "cn/50")
+    ok(daemon.cli("dataset", "add", "sure", *sure, "--size", "1048577", "--sha256", "0" * 64))
+    shown = ok(daemon.cli("dataset", "show", "sure"))
+    assert "1048577 bytes, checked" in shown and "0" * 64 in shown
+    ok(daemon.cli("dataset", "rm", "sure"))
+    for size in "0", "-1", "5x", "9" * 30:
+        no(daemon.cli("dataset", "add", "sure", *sure, "--size", size), USAGE)
+    no(daemon.cli("dataset", "add", "sure", *sure, "--sha256", "abc"), USAGE)
     no(daemon.cli("data", "show", "frames"), NOT_FOUND)
     no(daemon.cli("data", "add", "half", "--level", "3"), USAGE)
 
