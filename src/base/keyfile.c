@@ -78,8 +78,8 @@ static int judge(const char *name, int fd, const struct stat *st, struct err *er
 	if (!S_ISREG(st->st_mode))
 		return err_set(err, KEYFILE_E_KIND, "%.160s is not a plain file", name);
 	if (st->st_mode & 07 || (st->st_mode & 070 && !acl_is_ours(fd)))
-		r = err_set(err, KEYFILE_E_OPEN, "%.120s can be read or changed by others (mode %03o), "
-			    "so it is not used", name, (unsigned)(st->st_mode & 0777));
+		r = err_set(err, KEYFILE_E_OPEN, "%.120s can be read or changed by others than its "
+			    "owner (mode %03o), so it is not used", name, (unsigned)(st->st_mode & 0777));
 	else if (st->st_uid != geteuid() && st->st_uid && geteuid())
 		r = err_set(err, KEYFILE_E_OWNER, "%.120s belongs to another user, so it is not used",
 			    name);
