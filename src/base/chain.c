@@ -31,6 +31,22 @@ void chain_hash(struct digest *d, const uint8_t prev[DIGEST_LEN], const struct c
 	digest_end(d, out);
 }
 
+static void fingerprint(struct digest *d, enum digest_kind kind, const void *body, size_t n,
+			uint8_t out[DIGEST_LEN])
+{
+	digest_begin(d, kind);
+	digest_add(d, body, n);
+	digest_end(d, out);
+}
+
+bool chain_body_is_sound(struct digest *d, const struct chain_entry *e)
+{
+	uint8_t print[DIGEST_LEN];
+
+	fingerprint(d, e->link.digest, e->body, e->body_len, print);
+	return !memcmp(print, e->link.body, DIGEST_LEN);
+}
+
 void chain_init(struct chain *c)
 {
 	*c = (struct chain){ .d = digest_new(), .kind = DIGEST_SM3 };
@@ -45,9 +61,7 @@ void chain_add(struct chain *c, struct chain_link *l, const void *body, size_t n
 {
 	l->no = ++c->no;
 	l->digest = c->kind;
-	digest_begin(c->d, c->kind);
-	digest_add(c->d, body, n);
-	digest_end(c->d, l->body);
+	fingerprint(c->d, c->kind, body, n, l->body);
 	chain_hash(c->d, c->head, l, l->hash);
 	memcpy(c->head, l->hash, DIGEST_LEN);
 }

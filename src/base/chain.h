@@ -51,6 +51,9 @@ struct chain_entry {
 void chain_hash(struct digest *d, const uint8_t prev[DIGEST_LEN], const struct chain_link *l,
 		uint8_t out[DIGEST_LEN]);
 
+/* Is e->body what was fingerprinted? */
+bool chain_body_is_sound(struct digest *d, const struct chain_entry *e);
+
 /* The end of a chain that grows. */
 struct chain {
 	struct digest *d;

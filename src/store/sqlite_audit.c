@@ -267,14 +267,9 @@ static int newest(sqlite3 *db, uint64_t *ret, struct err *err)
 /* Those who read the log may not see every body: whether it is the right one is said here. */
 static void check_body(struct digest *d, struct chain_entry *a)
 {
-	uint8_t print[DIGEST_LEN];
-
 	if (!a->body || (a->link.digest != DIGEST_SM3 && a->link.digest != DIGEST_SHA256))
 		return;
-	digest_begin(d, a->link.digest);
-	digest_add(d, a->body, a->body_len);
-	digest_end(d, print);
-	if (memcmp(print, a->link.body, DIGEST_LEN))
+	if (!chain_body_is_sound(d, a))
 		a->fault = CHAIN_CONTENT;
 }
 
