@@ -6,11 +6,8 @@
 #include "base/mem.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static void check_address(struct dec *d, struct slurm_conf *c)
