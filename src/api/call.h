@@ -193,6 +193,8 @@ struct run {
 	int exit_code;
 	char text[RUN_TEXT_MAX];
 	struct usage usage;
+	uint32_t noutputs;
+	struct run_output *outputs;     /* stored ones that its engine told of */
 	int64_t cost_micro, energy_j, carbon_mg, wait_p50_s, run_p50_s;
 };
 typedef void (*runs_fn)(struct api_call *c, const struct task *t, const struct run *runs,

@@ -34,6 +34,8 @@ struct reading {
 static void reading_free(struct reading *rd)
 {
 	task_spec_unref(rd->task.spec);
+	for (uint32_t i = 0; i < rd->nruns; i++)
+		free(rd->runs[i].outputs);
 	buf_done(&rd->decisions);
 	free(rd->runs);
 	free(rd);
@@ -124,6 +126,7 @@ static void run_begin(struct reading *rd, const struct record *r)
 	struct run *run;
 
 	if (rd->nruns == RUNS_MAX) {
+		free(rd->runs[0].outputs);
 		memmove(rd->runs, rd->runs + 1, (RUNS_MAX - 1) * sizeof(*rd->runs));
 		rd->nruns--;
 	}
@@ -131,6 +134,15 @@ static void run_begin(struct reading *rd, const struct record *r)
 	*run = (struct run){ .attempt = r->attempt, .chosen_ms = r->at_ms,
 			     .wait_p50_s = r->wait_p50_s, .run_p50_s = r->run_p50_s };
 	snprintf(run->pool, sizeof(run->pool), "%s", r->pool ? r->pool : "");
+}
+
+static void keep_outputs(struct run *run, const struct record *r)
+{
+	free(run->outputs);
+	run->outputs = r->noutputs ? mem_array(r->noutputs, sizeof(*r->outputs)) : NULL;
+	run->noutputs = r->noutputs;
+	if (r->noutputs)
+		memcpy(run->outputs, r->outputs, r->noutputs * sizeof(*r->outputs));
 }
 
 static void run_over(struct run *run, const struct record *r)
@@ -146,6 +158,7 @@ static void run_over(struct run *run, const struct record *r)
 	run->phase = r->phase;
 	run->exit_code = r->exit_code;
 	run->usage = r->usage;
+	keep_outputs(run, r);
 	run->cost_micro = r->cost_micro;
 	run->energy_j = r->energy_j;
 	run->carbon_mg = r->carbon_mg;
@@ -200,6 +213,30 @@ static void put_run_end(struct buf *b, const struct run *r)
 	put_text(b, r->text[0] ? r->text : NULL);
 }
 
+static void put_outputs(struct buf *b, const struct task *t, const struct run *r)
+{
+	const char *comma = "";
+
+	buf_str(b, ",\"outputs\":[");
+	for (uint32_t i = 0; i < r->noutputs; i++) {
+		const struct run_output *o = &r->outputs[i];
+		_cleanup_(mem_freep) char *path = NULL;
+
+		if (o->no >= t->spec->noutputs)
+			continue;       /* only a task that lies about itself names such */
+		path = task_put_index(t->spec, t->index, t->spec->outputs[o->no].path);
+		buf_printf(b, "%s{\"output\":%u,\"path\":", comma, o->no + 1);
+		put_text(b, path);
+		if (o->tree)
+			buf_str(b, ",\"size\":null,\"sha256\":null}");
+		else
+			buf_printf(b, ",\"size\":%llu,\"sha256\":\"%s\"}",
+				   (unsigned long long)o->size, o->sha256);
+		comma = ",";
+	}
+	buf_str(b, "]");
+}
+
 static void put_run(struct buf *b, const struct flow *f, const struct task *t,
 		    const struct run *r)
 {
@@ -215,6 +252,7 @@ static void put_run(struct buf *b, const struct flow *f, const struct task *t,
 		   "\"out_bytes\":%llu,\"out_dropped\":%llu}", (long long)u->run_ms,
 		   (long long)u->cpu_ms, (unsigned long long)u->memory_peak_mb,
 		   (unsigned long long)u->out_bytes, (unsigned long long)u->out_dropped);
+	put_outputs(b, t, r);
 	buf_printf(b, ",\"cost_micro\":%lld,\"energy_j\":%lld,\"carbon_mg\":%lld,"
 		   "\"wait_p50_s\":%lld,\"run_p50_s\":%lld}", (long long)r->cost_micro,
 		   (long long)r->energy_j, (long long)r->carbon_mg, (long long)r->wait_p50_s,

@@ -200,6 +200,35 @@ static void runs(const json_t *all)
 	out_table_print(t);
 }
 
+/* What the last run stored, as it was where it was made. */
+static void outputs(const json_t *all)
+{
+	const json_t *last = json_array_get(all, json_array_size(all) - 1);
+	const json_t *list = json_object_get(last, "outputs"), *d;
+	struct out_table *t;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	t = out_table_new();
+	out_column(t, tr("OUTPUT", "输出"), OUT_RIGHT);
+	out_column(t, tr("PATH", "路径"), OUT_LEFT);
+	out_column(t, tr("BYTES", "字节数"), OUT_RIGHT);
+	out_column(t, "SHA256", OUT_LEFT);
+	json_array_foreach(list, i, d) {
+		out_row(t);
+		out_cell_f(t, "%lld", (long long)out_i(d, "output", 0));
+		out_cell(t, out_s(d, "path"));
+		if (out_s(d, "sha256"))
+			out_cell_f(t, "%lld", (long long)out_i(d, "size", 0));
+		else
+			out_cell(t, tr("directory", "目录"));
+		out_cell(t, out_s(d, "sha256"));
+	}
+	putchar('\n');
+	out_table_print(t);
+}
+
 int cmd_show(int argc, char **argv)
 {
 	struct opt_scan s = { .verb = "show", .opts = opts, .argc = argc, .argv = argv };
@@ -224,6 +253,8 @@ int cmd_show(int argc, char **argv)
 	res = remote_get(r, runs_path, &doc);
 	if (res == 0 && json_array_size(json_object_get(doc, "runs")))
 		runs(json_object_get(doc, "runs"));
+	if (res == 0)
+		outputs(json_object_get(doc, "runs"));
 	json_decref(doc);
 	return res;
 }

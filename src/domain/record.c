@@ -4,6 +4,7 @@
  *	CHOOSE   {"attempt":1,"pool":"hub","wait_p50_s":3,…,"place":[[0,3],[1,3]],"why":{…}}
  *	         place: [node, bits of its devices] of each node of the gang
  *	END      {"event":"done","end":"exit","phase":"command","exit_code":0,…}
+ *	         outputs: [number, bytes, sha256] of each file that was stored, [number] of a directory
  *	         both with "money" (money.h) where the run costs something
  *	others   {} with "reason", "text" and "why" where there are any
  */
@@ -188,6 +189,22 @@ static const char *event_name(enum task_event ev)
 	abort();        /* no other event ends a run */
 }
 
+static void put_outputs(struct buf *b, const struct record *r)
+{
+	if (!r->noutputs)
+		return;
+	buf_str(b, ",\"outputs\":[");
+	for (uint32_t i = 0; i < r->noutputs; i++) {
+		const struct run_output *o = &r->outputs[i];
+
+		buf_printf(b, "%s[%u", i ? "," : "", o->no);
+		if (!o->tree)
+			buf_printf(b, ",%llu,\"%s\"", (unsigned long long)o->size, o->sha256);
+		buf_str(b, "]");
+	}
+	buf_str(b, "]");
+}
+
 static void put_end(struct buf *b, const struct record *r)
 {
 	const struct usage *u = &r->usage;
@@ -205,6 +222,7 @@ static void put_end(struct buf *b, const struct record *r)
 	put_int(b, "energy_j", r->energy_j);
 	put_int(b, "carbon_mg", r->carbon_mg);
 	put_int(b, "retry_ms", r->retry_ms);
+	put_outputs(b, r);
 }
 
 static int add_bytes(const char *p, size_t n, void *arg)
@@ -285,6 +303,40 @@ static void decode_choose(struct dec *d, struct record *r)
 	decode_place(d, &r->place);
 }
 
+static void decode_output(struct dec *d, const json_t *v, struct run_output *ret)
+{
+	const json_t *no = json_array_get(v, 0), *size = json_array_get(v, 1);
+	const char *sum = json_string_value(json_array_get(v, 2));
+	bool tree = json_array_size(v) == 1;
+
+	if (!json_is_integer(no) || json_integer_value(no) < 0 ||
+	    json_integer_value(no) >= TASK_IO_MAX ||
+	    (!tree && (json_array_size(v) != 3 || !json_is_integer(size) ||
+		       json_integer_value(size) < 0 || !sum || wire_sha256(sum)))) {
+		dec_fail(d, "outputs", "must be numbers, sizes and sums");
+		return;
+	}
+	*ret = (struct run_output){ .no = (uint32_t)json_integer_value(no), .tree = tree };
+	if (tree)
+		return;
+	ret->size = (uint64_t)json_integer_value(size);
+	memcpy(ret->sha256, sum, sizeof(ret->sha256));
+}
+
+static void decode_outputs(struct dec *d, struct record *r)
+{
+	const json_t *list = dec_array(d, "outputs", DEC_OPT, TASK_IO_MAX), *v;
+	struct run_output *o;
+	size_t i;
+
+	if (!list)
+		return;
+	r->noutputs = (uint32_t)json_array_size(list);
+	r->outputs = o = arena_array(d->arena, r->noutputs, sizeof(*o));
+	json_array_foreach(list, i, v)
+		decode_output(d, v, &o[i]);
+}
+
 static void decode_end(struct dec *d, struct record *r)
 {
 	unsigned event = 0, end = 0, phase = 0;
@@ -304,6 +356,7 @@ static void decode_end(struct dec *d, struct record *r)
 	dec_i64(d, "energy_j", DEC_NEED, 0, INT64_MAX, &r->energy_j);
 	dec_i64(d, "carbon_mg", DEC_NEED, 0, INT64_MAX, &r->carbon_mg);
 	dec_i64(d, "retry_ms", DEC_NEED, 0, INT64_MAX, &r->retry_ms);
+	decode_outputs(d, r);
 	r->event = events[event];
 	r->end = (enum run_end)end;
 	r->phase = (enum run_phase)phase;

@@ -109,6 +109,8 @@ struct record {
 	enum run_end end;
 	enum run_phase phase;
 	struct usage usage;
+	uint32_t noutputs;              /* that were stored, by ascending number */
+	const struct run_output *outputs;        /* of the maker, or in `arena` */
 	int64_t cost_micro, energy_j, carbon_mg;         /* of this run */
 	int64_t retry_ms;       /* LOST too */
 

@@ -142,6 +142,14 @@ struct usage {
 	uint64_t out_bytes, out_dropped;        /* of stdout and stderr */
 };
 
+/* An output that was stored, as it was where it was made. */
+struct run_output {
+	uint32_t no;                    /* of spec->outputs */
+	bool tree;                      /* a directory: it has neither of these */
+	uint64_t size;                  /* bytes */
+	char sha256[65];
+};
+
 /* How a run ended.  NONE while it has not. */
 enum run_phase { PHASE_NONE, PHASE_INPUT, PHASE_COMMAND, PHASE_OUTPUT };
 enum run_end {
@@ -200,6 +208,9 @@ extern const struct prefer prefer_profiles[];
 
 /* The path that a file:/// URL means, percent-decoded, into `out`: 0, or 1 (not such a URL, too long). */
 int file_url_path(const char *url, char *out, size_t size);
+
+/* `s` with every {index} replaced by an element's (of an array only), to be freed. */
+char *task_put_index(const struct task_spec *s, uint32_t index, const char *text);
 
 /* "12" or "12_3".  parse: *ret_index is -1 for the first form. */
 int task_id_parse(const char *s, uint64_t *ret_sub, int64_t *ret_index);        /* 0 or 1 */

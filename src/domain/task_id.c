@@ -2,7 +2,13 @@
 
 #include "domain/task.h"
 
+#include "base/buf.h"
+#include "base/mem.h"
+
 #include <stdio.h>
+#include <string.h>
+
+enum { INDEXED_MAX = 2 * TASK_URL_MAX };      /* an index has at most ten digits, its mark seven */
 
 /* Digits without a leading zero, so that one task has one name. */
 static const char *number(const char *s, uint64_t max, uint64_t *ret)
@@ -67,4 +73,23 @@ char *task_id_text(uint64_t sub, const struct task_spec *s, uint32_t index,
 	else
 		snprintf(out, TASK_ID_TEXT_MAX, "%llu", (unsigned long long)sub);
 	return out;
+}
+
+char *task_put_index(const struct task_spec *s, uint32_t index, const char *text)
+{
+	static const char mark[] = "{index}";
+	struct buf b;
+	char *copy;
+	const char *p;
+
+	buf_init(&b, INDEXED_MAX);
+	while (s->array && (p = strstr(text, mark))) {
+		buf_add(&b, text, (size_t)(p - text));
+		buf_printf(&b, "%u", index);
+		text = p + sizeof(mark) - 1;
+	}
+	buf_str(&b, text);
+	copy = mem_strdup(b.data);
+	buf_done(&b);
+	return copy;
 }

@@ -2,6 +2,8 @@
 
 #include "engine/engine.h"
 
+#include "base/mem.h"
+
 #include <string.h>
 
 const struct engine_ops *const engines[] = { &engine_local, &engine_slurm, &engine_fake, NULL };
@@ -17,6 +19,18 @@ int engine_permit(const struct run_spec *r, struct err *err)
 		return err_set(err, ENGINE_E_FORBIDDEN,
 			       "pool %s may not see the data of run %s", r->pool->name, r->run_id);
 	return 0;
+}
+
+struct run_output *engine_outputs_copy(struct engine_event *ev)
+{
+	struct run_output *copy;
+
+	if (!ev->noutputs)
+		return NULL;
+	copy = mem_array(ev->noutputs, sizeof(*copy));
+	memcpy(copy, ev->outputs, ev->noutputs * sizeof(*copy));
+	ev->outputs = copy;
+	return copy;
 }
 
 const struct engine_ops *engine_find(const char *name)

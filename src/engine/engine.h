@@ -68,6 +68,8 @@ struct engine_event {
 	enum run_end end;
 	enum run_phase phase;
 	struct usage usage;
+	uint32_t noutputs;              /* ENDED: stored so far, by ascending number; valid for the call */
+	const struct run_output *outputs;
 	bool up;
 	const struct pool_seen *seen;   /* POOL: the machines as the engine sees them, or NULL */
 	uint32_t nnodes;                /* STARTED: where it runs, if the engine chose that: … */
@@ -133,6 +135,9 @@ struct engine {
  * task's own, and by the pool as it is at this moment.  0 or ENGINE_E_FORBIDDEN.  Every engine
  * calls it before it starts a run. */
 int engine_permit(const struct run_spec *r, struct err *err);
+
+/* Give `ev` outputs of its own, which are returned to be freed. */
+struct run_output *engine_outputs_copy(struct engine_event *ev);
 
 extern const struct engine_ops engine_local;
 extern const struct engine_ops engine_fake;

@@ -88,6 +88,7 @@ static void report(struct run *r)
 static void tell(struct local *l, const struct run *r)
 {
 	struct engine_event ev = { .kind = ENGINE_EV_STARTED };
+	_cleanup_(mem_freep) struct run_output *outputs = NULL;
 	char id[RUN_ID_MAX + 1], text[sizeof(r->text)];
 
 	if (r->state == RUNNING) {
@@ -100,6 +101,7 @@ static void tell(struct local *l, const struct run *r)
 	}
 	strcpy(id, r->id);              /* the listener may settle the run, and it is gone */
 	strcpy(text, r->text);
+	outputs = engine_outputs_copy(&ev);
 	ev.run_id = id;
 	ev.text = *text ? text : NULL;
 	l->host.event(l->host.arg, l->pool, &ev);
@@ -151,6 +153,7 @@ static void drop(struct run *r)
 	if (r->queued)
 		TAILQ_REMOVE(&r->l->news, r, link);
 	HASH_DEL(r->l->runs, r);
+	free((void *)r->end.outputs);
 	free(r);
 }
 

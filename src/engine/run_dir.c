@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,7 +24,10 @@
 typedef int (*put_fn)(int fd, const char *name, const char *text, size_t n,
 		      const struct limits *owner);
 
-enum { EXIT_JSON_MAX = 4096, PATH_LEN = RUN_ID_MAX + 32 };
+enum {
+	EXIT_JSON_MAX = 4096, PATH_LEN = RUN_ID_MAX + 32,
+	OUTPUTS_MAX = TASK_IO_MAX * 96,         /* of a line: 3 + 19 + 64 digits, blanks */
+};
 
 bool run_id_ok(const char *run_id)
 {
@@ -102,10 +106,11 @@ static int put_limits(int fd, put_fn put_file, const struct limits *l)
 }
 
 /* With a user of its own the job may pass through the run's directory to work/, and write
- * there and to `phase` only: its end is the shim's to tell. */
+ * there and to what it tells of transfers only: its end is the shim's to tell. */
 static int make_dirs(int dirfd, const char *run_id, const struct limits *l, int *ret,
 		     put_fn *ret_put)
 {
+	static const char *const theirs[] = { "phase", "why", "outputs" };
 	bool other = l->uid >= 0;
 	int fd;
 
@@ -125,7 +130,13 @@ static int make_dirs(int dirfd, const char *run_id, const struct limits *l, int 
 		return 0;
 	if (fchmod(fd, 0711) < 0 || fchownat(fd, "work", (uid_t)l->uid, (gid_t)l->gid, 0) < 0)
 		return -errno;
-	return (*ret_put)(fd, "phase", "", 0, l);
+	for (unsigned i = 0; i < ARRAY_LEN(theirs); i++) {
+		int r = (*ret_put)(fd, theirs[i], "", 0, l);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int run_dir_write(int dirfd, const struct run_spec *r, const struct limits *l, struct err *err)
@@ -243,23 +254,83 @@ static int decode(const json_t *json, struct engine_event *ev, const char **text
 	return dec_end(&d);
 }
 
-/* Why a transfer failed, in the words of job.sh.  The file belongs to the job's user, who may
- * have put anything there: only a plain file counts, and only words. */
-static void get_why(int dirfd, const char *run_id, char *text, size_t size)
+/* A file that belongs to the job's user, who may have put anything there: only a plain one counts. */
+static void get_theirs(int dirfd, const char *run_id, const char *file, char *text, size_t size)
 {
 	_cleanup_(mem_closep) int dir =
 		openat(dirfd, run_id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_(mem_closep) int fd = dir < 0 ? -1 :
-		openat(dir, "why", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		openat(dir, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	ssize_t n = -1;
 
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
 		n = read(fd, text, size - 1);
 	text[n > 0 ? n : 0] = '\0';
+}
+
+/* Why a transfer failed, in the words of job.sh, if it is words. */
+static void get_why(int dirfd, const char *run_id, char *text, size_t size)
+{
+	get_theirs(dirfd, run_id, "why", text, size);
 	text[strcspn(text, "\n")] = '\0';
 	if (wire_printable(text))
 		text[0] = '\0';
+}
+
+/* "3 1024 <sha256>", or "3  " of a directory; NULL: neither.  The rest of the text. */
+static const char *parse_output(const char *p, struct run_output *ret)
+{
+	uint64_t no = 0, size = 0;
+
+	*ret = (struct run_output){ .tree = true };
+	for (; *p >= '0' && *p <= '9' && no <= TASK_IO_MAX; p++)
+		no = no * 10 + (uint64_t)(*p - '0');
+	if (no < 1 || no > TASK_IO_MAX || *p++ != ' ')
+		return NULL;
+	ret->no = (uint32_t)no - 1;
+	if (!strncmp(p, " \n", 2))
+		return p + 2;
+	if (*p < '0' || *p > '9')
+		return NULL;
+	for (; *p >= '0' && *p <= '9' && size < TASK_BYTES_MAX; p++)
+		size = size * 10 + (uint64_t)(*p - '0');
+	if (size > TASK_BYTES_MAX || *p++ != ' ' || strcspn(p, "\n") != 64 || p[64] != '\n')
+		return NULL;
+	memcpy(ret->sha256, p, 64);
+	ret->size = size;
+	ret->tree = false;
+	return wire_sha256(ret->sha256) ? NULL : p + 65;
+}
+
+int run_outputs_parse(const char *text, struct run_output **ret, uint32_t *ret_n)
+{
+	struct run_output *list = mem_array(TASK_IO_MAX, sizeof(*list));
+	uint32_t n = 0;
+
+	while (text && *text && n < TASK_IO_MAX) {
+		text = parse_output(text, &list[n]);
+		if (text && n && list[n].no <= list[n - 1].no)
+			text = NULL;
+		n++;
+	}
+	if (!text || *text) {
+		free(list);
+		return 1;
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+static void get_outputs(int dirfd, const char *run_id, struct engine_event *ev)
+{
+	_cleanup_(mem_freep) char *text = mem_alloc(OUTPUTS_MAX);
+	struct run_output *list;
+
+	get_theirs(dirfd, run_id, "outputs", text, OUTPUTS_MAX);
+	if (*text && run_outputs_parse(text, &list, &ev->noutputs) == 0)
+		ev->outputs = list;
 }
 
 int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char *text,
@@ -283,6 +354,8 @@ int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char 
 	if (r == 0 && ev->exit_code && !*text &&
 	    (ev->phase == PHASE_INPUT || ev->phase == PHASE_OUTPUT))
 		get_why(dirfd, run_id, text, size);
+	if (r == 0 && ev->phase == PHASE_OUTPUT)
+		get_outputs(dirfd, run_id, ev);
 	arena_done(&arena);
 	json_decref(json);
 	return r;

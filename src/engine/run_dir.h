@@ -2,7 +2,7 @@
  *
  * DIR/<run_id>/: work (the job's own), job.sh, script, limits, stop and settled are the
  * daemon's; lock, started, stdout, stderr and exit.json are the shim's; phase and
- * why (of a failed transfer, in words) are job.sh's.  Calls do a few small local file operations and return 0 or -errno
+ * why (of a failed transfer, in words) and outputs (what was stored) are job.sh's.  Calls do a few small local file operations and return 0 or -errno
  * unless said.
  */
 #ifndef ENGINE_RUN_DIR_H
@@ -34,7 +34,11 @@ enum run_dir_state run_dir_look(int dirfd, const char *run_id, pid_t *ret_holder
 /* *ret_ms: when it started, by the wall clock.  -ENOENT: it has not. */
 int run_dir_started(int dirfd, const char *run_id, int64_t *ret_ms);
 
-/* Fill in `ev` from exit.json; its text is put into `text`. */
+/* What job.sh wrote of the outputs that it stored: 0, or 1 if that is not what job.sh writes.
+ * *ret is to be freed. */
+int run_outputs_parse(const char *text, struct run_output **ret, uint32_t *ret_n);
+
+/* Fill in `ev` from exit.json; its text is put into `text`, and ev->outputs is to be freed. */
 int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char *text,
 		   size_t size, struct err *err);
 

@@ -215,6 +215,7 @@ static void over(uv_work_t *w, int status)
 			slurm_run_file(r, j->what, &j->ev, j->text);
 		}
 	}
+	free((void *)j->ev.outputs);
 	free(j);
 	slurm_work_over(s);
 }

@@ -54,6 +54,7 @@ void slurm_run_drop(struct slurm_run *r)
 	HASH_DEL(r->s->runs, r);
 	free(r->body);
 	free(r->hosts);
+	free((void *)r->end.outputs);
 	free(r);
 }
 
@@ -96,6 +97,7 @@ static void tell(struct slurm *s, struct slurm_run *r)
 {
 	struct engine_event ev = { .kind = ENGINE_EV_ACCEPTED }, first = { 0 };
 	char id[RUN_ID_MAX + 1], text[sizeof(r->text)];
+	_cleanup_(mem_freep) struct run_output *outputs = NULL;
 	struct where where = { .s = s };
 
 	if (r->state == RUN_OVER) {
@@ -115,6 +117,7 @@ static void tell(struct slurm *s, struct slurm_run *r)
 	}
 	strcpy(id, r->id);
 	strcpy(text, r->text);
+	outputs = engine_outputs_copy(&ev);
 	ev.run_id = first.run_id = id;
 	ev.text = *text ? text : NULL;
 	if (first.kind)
@@ -143,6 +146,7 @@ void slurm_run_over(struct slurm_run *r, const struct engine_event *ev, const ch
 	r->cancel = fetch_cancel(r->cancel);
 	r->state = RUN_OVER;
 	r->end = *ev;
+	engine_outputs_copy(&r->end);   /* its own from here on, freed with it */
 	snprintf(r->text, sizeof(r->text), "%s", text ? text : "");
 	free(r->body);
 	r->body = NULL;

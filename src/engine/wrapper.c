@@ -106,21 +106,39 @@ static const char helpers_in[] =
 	"	suanlu_arrived\n"
 	"}\n";
 
-/* A directory that is to be made may not be looked at before it exists, so its deepest
+/* What is stored is measured where it was made, and must be the same when it is there: a line in
+ * RUNDIR/outputs for each, number, size and sum, the latter two empty for a directory.
+ *
+ * A directory that is to be made may not be looked at before it exists, so its deepest
  * ancestor that does is checked first, and itself once it is there. */
 static const char helpers_out[] =
+	"suanlu_no=0\n"
+	"suanlu_state() { stat -Lc '%s %i %y %z' -- \"$src\" 2>&1; }\n"
 	"suanlu_made() {\n"
-	"	[ -e \"$1\" ] || suanlu_fail \"$what: the command did not make ${1#./}\"\n"
+	"	suanlu_no=$((suanlu_no + 1)) size= sum=\n"
+	"	[ -e \"$src\" ] || suanlu_fail \"$what: the command did not make ${src#./}\"\n"
+	"	[ -f \"$src\" ] || return 0\n"
+	"	was=$(suanlu_state) || suanlu_fail \"$what: $was\"\n"
+	"	sum=$(sha256sum <\"$src\") || suanlu_fail \"$what: it cannot be read\"\n"
+	"	size=${was%% *} sum=${sum%% *}\n"
+	"}\n"
+	"suanlu_stored() {\n"
+	"	[ -z \"$sum\" ] || [ \"$(suanlu_state)\" = \"$was\" ] ||\n"
+	"		suanlu_fail \"$what: it changed while it was stored\"\n"
+	"	echo \"$suanlu_no $size $sum\" >>../outputs\n"
 	"}\n"
 	"suanlu_whole() {\n"
-	"	[ -f \"$src\" ] || return 0\n"
-	"	[ \"$(stat -Lc %s -- \"$src\")\" = \"$(stat -c %s -- \"$to/$tmp\")\" ] && return\n"
-	"	echo 'the copy has another size'\n"
+	"	[ -n \"$sum\" ] || return 0\n"
+	"	came=$(stat -c %s -- \"$to/$tmp\")\n"
+	"	[ \"$came\" = \"$size\" ] || { echo \"$came of $size bytes arrived\"; return 1; }\n"
+	"	came=$(sha256sum <\"$to/$tmp\")\n"
+	"	[ \"${came%% *}\" = \"$sum\" ] && return\n"
+	"	echo \"data with sha256 ${came%% *} arrived, $sum was stored\"\n"
 	"	return 1\n"
 	"}\n"
 	"suanlu_out_file() {\n"
 	"	what=$1 src=$2 dir=$3 name=$4 tmp=$5; shift 5\n"
-	"	suanlu_made \"$src\"\n"
+	"	suanlu_made\n"
 	"	up=$dir\n"
 	"	until [ -d \"$up\" ]; do up=${up%/*}; [ -n \"$up\" ] || up=/; done\n"
 	"	{ suanlu_real \"$up\" && suanlu_below \"$real\" \"$@\"; } ||\n"
@@ -134,15 +152,20 @@ static const char helpers_out[] =
 	"		rm -rf -- \"$to/$tmp\"\n"
 	"		suanlu_fail \"$what: $why\"\n"
 	"	}\n"
+	"	suanlu_stored\n"
 	"}\n"
 	"suanlu_out_http() {\n"
-	"	what=$1; suanlu_made \"$2\"\n"
-	"	[ -f \"$2\" ] || suanlu_fail \"$what: only a file can be sent by http\"\n"
-	"	suanlu_curl \"$3\" --max-time \"$4\" -o /dev/null -T \"$2\" -w '=%{http_code}'\n"
+	"	what=$1 src=$2; suanlu_made\n"
+	"	[ -f \"$src\" ] || suanlu_fail \"$what: only a file can be sent by http\"\n"
+	"	suanlu_curl \"$3\" --max-time \"$4\" -o /dev/null -T \"$src\" \\\n"
+	"		-w '=%{http_code} %{size_upload}'\n"
+	"	why=${why#=}\n"
 	"	case $why in\n"
-	"	=2[0-9][0-9]) ;;\n"
-	"	*) suanlu_fail \"$what: the answer was ${why#=}, which does not mean stored\" ;;\n"
+	"	2[0-9][0-9]\\ \"$size\") ;;\n"
+	"	2*) suanlu_fail \"$what: ${why#* } of $size bytes were taken\" ;;\n"
+	"	*) suanlu_fail \"$what: the answer was ${why% *}, which does not mean stored\" ;;\n"
 	"	esac\n"
+	"	suanlu_stored\n"
 	"}\n";
 
 void sh_quote(struct buf *b, const char *s)
@@ -172,26 +195,6 @@ static void word_list(struct buf *b, const char *const *list)
 }
 
 /* ---- urls and paths ---- */
-
-/* A copy with every {index} replaced; of an array element only. */
-static char *put_index(const struct run_spec *r, const char *s)
-{
-	static const char mark[] = "{index}";
-	struct buf b;
-	char *copy;
-	const char *p;
-
-	buf_init(&b, WRAPPER_MAX);
-	while (r->spec->array && (p = strstr(s, mark))) {
-		buf_add(&b, s, (size_t)(p - s));
-		buf_printf(&b, "%" PRIu32, r->index);
-		s = p + sizeof(mark) - 1;
-	}
-	buf_str(&b, s);
-	copy = mem_strdup(b.data);
-	buf_done(&b);
-	return copy;
-}
 
 /* The url for people: no query, which may hold a signature; no name and password; no
  * character that could forge a line. */
@@ -422,10 +425,10 @@ static void items(struct buf *b, const struct run_spec *r, bool in)
 	uint32_t n = in ? r->ninputs : r->spec->noutputs;
 
 	for (uint32_t i = 0; i < n; i++) {
-		_cleanup_(mem_freep) char *url = put_index(r, in ? r->inputs[i].url
-								 : r->spec->outputs[i].url);
-		_cleanup_(mem_freep) char *path = put_index(r, in ? r->spec->inputs[i].path
-								  : r->spec->outputs[i].path);
+		_cleanup_(mem_freep) char *url = task_put_index(r->spec, r->index,
+			in ? r->inputs[i].url : r->spec->outputs[i].url);
+		_cleanup_(mem_freep) char *path = task_put_index(r->spec, r->index,
+			in ? r->spec->inputs[i].path : r->spec->outputs[i].path);
 		struct item it = {
 			.noun = in ? "input" : "output", .verb = in ? "fetched" : "stored",
 			.no = i + 1, .of = n, .url = url, .path = path,

@@ -1,8 +1,8 @@
 /* wrapper.h - the script that a run executes: fetch inputs, run, store outputs
  *
  * POSIX sh with coreutils and curl.  It runs in RUNDIR/work and writes the phase it is
- * in to RUNDIR/phase, unless the task has neither inputs nor outputs, and why a transfer
- * failed to RUNDIR/why.  A task's own script is expected in RUNDIR/script.
+ * in to RUNDIR/phase, unless the task has neither inputs nor outputs, why a transfer failed
+ * to RUNDIR/why, and what was stored to RUNDIR/outputs.  A task's own script is expected in RUNDIR/script.
  *
  * `{index}` in the url or path of an input or output of an array element becomes its
  * array index.  A file: url is percent-decoded, has no host but localhost, and must lie,

@@ -127,7 +127,7 @@ static void run_ended(struct flow *f, struct task *t, const struct engine_event 
 		.kind = RECORD_END, .sub = t->sub, .task = t->no, .at_ms = clock_now_ms(),
 		.event = end_event(t, ev), .exit_code = ev->exit_code, .end = ev->end,
 		.phase = ev->phase, .usage = ev->usage, .text = ev->text,
-		.reason = end_reason(ev),
+		.reason = end_reason(ev), .noutputs = ev->noutputs, .outputs = ev->outputs,
 	};
 	struct money paid;
 

@@ -1,6 +1,8 @@
-/* fuzz_slurm.c - whatever a slurmrestd may answer: jobs, nodes, errors, lists of hosts, versions */
+/* fuzz_slurm.c - whatever a slurmrestd may answer: jobs, nodes, errors, lists of hosts, versions;
+ * and what a job may write of its outputs */
 
 #include "base/mem.h"
+#include "engine/run_dir.h"
 #include "engine/slurm_api.h"
 #include "engine/slurm_job.h"
 #include "engine/slurm_node.h"
@@ -37,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *)data;
 	json_t *json = json_loadb(text, size, 0, NULL);
 	struct slurm_node *nodes;
+	struct run_output *outputs;
 	struct slurm_error e;
 	uint64_t job;
 	uint32_t n;
@@ -45,6 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t sum = 0;
 
 	memcpy(copy, data, size);
+	if (run_outputs_parse(copy, &outputs, &n) == 0)
+		free(outputs);
 	slurm_api_choose(text, size, NULL);
 	slurm_hosts(copy, 100, note, &sum);
 	slurm_job_submitted(size & 1 ? 200 : 500, "", copy, size, &job, words, sizeof(words));

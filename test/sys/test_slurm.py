@@ -1,4 +1,6 @@
 """The Slurm engine on two real clusters: what works, and what each failure comes to."""
+import contextlib
+import hashlib
 import http.server
 import pathlib
 import sys
@@ -122,11 +124,15 @@ class Files(http.server.BaseHTTPRequestHandler):
     stored = {}
 
     def do_GET(self):
+        if self.path.startswith("/refused"):
+            return self.send_error(403)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"from the web\n")
 
     def do_PUT(self):
+        if self.path.startswith("/refused"):
+            return self.send_error(403)
         self.stored[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
         self.end_headers()
@@ -135,20 +141,75 @@ class Files(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_inputs_are_fetched_and_outputs_stored(node):
+@contextlib.contextmanager
+def web_server():
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
     threading.Thread(target=web.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{web.server_port}"
+    try:
+        yield f"http://127.0.0.1:{web.server_port}"
+    finally:
+        web.shutdown()
+
+
+def test_inputs_are_fetched_and_outputs_stored(node):
     (node.files / "in").write_text("from a file\n")
-    t = node.sh("cat a b >c; cp c d", inputs=[{"url": f"{url}/a?X-Signature=secret", "path": "a"},
-                                      {"url": f"file://{node.files}/in", "path": "b"}],
-                outputs=[{"path": "c", "url": f"{url}/c"},
-                         {"path": "d", "url": f"file://{node.files}/out"}])
-    task = node.api.wait(t)
-    web.shutdown()
+    with web_server() as url:
+        t = node.sh("cat a b >c; cp c d", inputs=[{"url": f"{url}/a?X-Signature=secret", "path": "a"},
+                                          {"url": f"file://{node.files}/in", "path": "b"}],
+                    outputs=[{"path": "c", "url": f"{url}/c"},
+                             {"path": "d", "url": f"file://{node.files}/out"}])
+        task = node.api.wait(t)
     assert task["state"] == "done", node.runs(t)
     assert Files.stored["/c"] == b"from the web\nfrom a file\n"
     assert (node.files / "out").read_bytes() == Files.stored["/c"]
+
+
+def sum_of(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_what_a_run_stored_is_told_with_size_and_sum(node):
+    with web_server() as url:
+        t = node.sh("echo result >a; mkdir b", outputs=[{"path": "a", "url": f"{url}/a"},
+                                                        {"path": "b", "url": f"file://{node.files}/b"}])
+        assert node.api.wait(t)["state"] == "done", node.runs(t)
+    assert node.runs(t)[0]["outputs"] == [
+        {"output": 1, "path": "a", "size": 7, "sha256": sum_of(b"result\n")},
+        {"output": 2, "path": "b", "size": None, "sha256": None}]
+    assert Files.stored["/a"] == b"result\n"
+    assert sum_of(b"result\n") in node.cli("show", str(t)).stdout
+    node.kill()
+    node.start()        # and so it stays
+    assert node.runs(t)[0]["outputs"][0]["sha256"] == sum_of(b"result\n")
+
+
+def test_inputs_that_are_not_what_they_should_be_are_not_run_on(node):
+    """Another sum, another size, and a signature that the store does not accept."""
+    with web_server() as url:
+        cases = [({"url": f"{url}/a", "sha256": sum_of(b"right")},
+                  [sum_of(b"from the web\n"), f"{sum_of(b'right')} was expected"]),
+                 ({"url": f"{url}/a", "size": 14}, ["13 bytes came, 14 were expected"]),
+                 ({"url": f"{url}/a", "size": 12}, ["13 bytes came, 12 were expected"]),
+                 ({"url": f"{url}/refused?X-Amz-Signature=verysecret"}, ["/refused", "403"])]
+        ids = [node.sh("echo ran", inputs=[{"path": "in", **item}]) for item, _ in cases]
+        for t, (_, words) in zip(ids, cases):
+            task = node.api.wait(t, timeout=60)
+            assert (task["state"], task["phase"], task["reason"]["code"]) == ("failed", "input", "input")
+            text = node.runs(t)[0]["text"]
+            for word in ["input 1 of 1 could not be fetched", *words]:
+                assert word in text
+            assert "verysecret" not in text + node.cli("logs", "--stderr", str(t)).stdout
+            assert node.cli("logs", str(t)).stdout == ""
+
+
+def test_an_output_that_the_store_does_not_take_fails_the_run(node):
+    with web_server() as url:
+        t = node.sh("echo x >a", outputs=[{"path": "a", "url": f"{url}/refused?X-Amz-Signature=verysecret"}])
+        task = node.api.wait(t, timeout=60)
+    assert (task["state"], task["phase"], task["reason"]["code"]) == ("failed", "output", "output")
+    run = node.runs(t)[0]
+    assert "output 1 of 1 could not be stored" in run["text"] and "403" in run["text"]
+    assert "verysecret" not in run["text"] and run["outputs"] == []
 
 
 def test_a_missing_input_says_so(node):

@@ -53,6 +53,10 @@ class Shop(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", "/taken")
             self.send_header("Content-Length", "0")
             return self.end_headers()
+        if self.path.startswith("/half/"):
+            self.rfile.read(int(self.headers["Content-Length"]) // 2)
+            self.send_response(201)
+            return self.end_headers()
         self.things[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(201)
         self.end_headers()
@@ -197,6 +201,38 @@ def test_a_sum_that_is_none_is_refused_when_submitted(node, shop):
         r = node.api.post("/v1/tasks", json={"script": "true", "inputs": [
             {"url": f"{shop}/data", "path": "in", field: value}]})
         assert (r.status_code, r.json()["field"]) == (400, f"inputs[0].{field}")
+
+
+def test_what_was_stored_is_told_with_size_and_sum(node, shop, files):
+    data = os.urandom(70000)
+    (files / "in" / "raw").write_bytes(data)
+    t = run(node, script="cp in a; mkdir d; echo x >d/y; : >empty", array="3",
+            inputs=[{"url": f"file://{files}/in/raw", "path": "in"}],
+            outputs=[{"path": "a", "url": f"{shop}/a{{index}}?X-Signature=secret"},
+                     {"path": "d", "url": f"file://{files}/out/d"},
+                     {"path": "empty", "url": f"file://{files}/out/empty"}])
+    assert t["state"] == "done" and Shop.things["/a3?X-Signature=secret"] == data
+    outputs = node.api.get(f"/v1/tasks/{t['id']}/runs").json()["runs"][0]["outputs"]
+    assert outputs == [{"output": 1, "path": "a", "size": 70000, "sha256": sum_of(data)},
+                       {"output": 2, "path": "d", "size": None, "sha256": None},
+                       {"output": 3, "path": "empty", "size": 0, "sha256": sum_of(b"")}]
+    shown = node.cli("show", t["id"]).stdout
+    assert sum_of(data) in shown and "70000" in shown
+
+
+def test_what_was_stored_before_another_output_failed_is_told(node, files):
+    t = run(node, script="echo x >a", outputs=[{"path": "a", "url": f"file://{files}/out/first"},
+                                              {"path": "b", "url": f"file://{files}/out/second"}])
+    assert (t["state"], t["phase"]) == ("failed", "output")
+    last = node.api.get(f"/v1/tasks/{t['id']}/runs").json()["runs"][-1]
+    assert [o["output"] for o in last["outputs"]] == [1] and "output 2 of 2" in last["text"]
+
+
+def test_an_output_of_which_only_a_part_is_taken_fails_the_run(node, shop):
+    t = run(node, script="head -c 20000000 /dev/zero >out", outputs=[{"path": "out", "url": f"{shop}/half/x"}])
+    assert (t["state"], t["phase"]) == ("failed", "output")
+    last = node.api.get(f"/v1/tasks/{t['id']}/runs").json()["runs"][-1]
+    assert "output 1 of 1 could not be stored" in last["text"] and last["outputs"] == []
 
 
 def test_an_output_that_nobody_takes_fails_the_run(node, shop):

@@ -2,6 +2,7 @@
 
 #include "../lib/domain.h"
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "domain/record.h"
 
@@ -88,6 +89,27 @@ static void a_choice_comes_back_with_its_place_and_reasons(void **state)
 	assert_int_equal(r.place.accel_milli, 250);
 	assert_string_equal(r.why, "{\"seed\":7,\"x\":0.1}");
 	record_done(&r);
+}
+
+#define SUM "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+
+static void an_end_comes_back_with_what_was_stored(void **state)
+{
+	static const struct run_output stored[] = {
+		{ .no = 0, .size = TASK_BYTES_MAX, .sha256 = SUM },
+		{ .no = 255, .tree = true },
+	};
+	struct record r = end, back;
+
+	r.noutputs = 2;
+	r.outputs = stored;
+	round_trip(&r, &back);
+	assert_int_equal(back.noutputs, 2);
+	assert_true(back.outputs[0].size == TASK_BYTES_MAX && !back.outputs[0].tree);
+	assert_string_equal(back.outputs[0].sha256, SUM);
+	assert_int_equal(back.outputs[1].no, 255);
+	assert_true(back.outputs[1].tree);
+	record_done(&back);
 }
 
 static void an_end_comes_back_with_its_figures(void **state)
@@ -239,6 +261,24 @@ static void a_choice_with_an_impossible_place_is_damaged(void **state)
 			 "\"run_p50_s\":0,\"run_p90_s\":0,\"cpu_milli\":1,\"memory_mb\":1,"
 			 "\"accel_milli\":0,\"place\":%s}", places[i]);
 		damaged(RECORD_CHOOSE, body);
+	}
+}
+
+static void an_end_with_impossible_outputs_is_damaged(void **state)
+{
+	static const char *const bad[] = {
+		"1", "[1]", "[[]]", "[[-1]]", "[[256]]", "[[0,1]]", "[[0,-1,\"" SUM "\"]]",
+		"[[0,1,\"ab\"]]", "[[0,\"1\",\"" SUM "\"]]", "[[0,1,\"" SUM "\",2]]",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct buf b;
+
+		encode(&end, &b);
+		b.data[--b.len] = '\0';         /* its brace */
+		buf_printf(&b, ",\"outputs\":%s}", bad[i]);
+		damaged(RECORD_END, b.data);
+		buf_done(&b);
 	}
 }
 
@@ -494,6 +534,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_choice_comes_back_with_its_place_and_reasons),
 		cmocka_unit_test(an_end_comes_back_with_its_figures),
+		cmocka_unit_test(an_end_comes_back_with_what_was_stored),
+		cmocka_unit_test(an_end_with_impossible_outputs_is_damaged),
 		cmocka_unit_test(every_kind_comes_back),
 		cmocka_unit_test(a_cancel_says_whether_it_was_the_end),
 		cmocka_unit_test(every_kind_has_its_own_name),
