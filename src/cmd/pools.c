@@ -262,7 +262,7 @@ static void show(const json_t *p)
 	out_pair_s(tr("pool", "资源池"), out_s(p, "name"));
 	out_pair_s(tr("title", "名称"), out_tr(p, "title"));
 	out_pair(tr("state", "状态"), "%s%s%s", word, out_s(s, "why") ? ": " : "",
-		 out_s(s, "why") ? out_s(s, "why") : "");
+		 out_s(s, "why") ? out_tr(s, "why") : "");
 	out_pair(tr("tier", "层级"), "%s", tier(p));
 	out_pair_s(tr("region", "区域"), out_s(p, "region"));
 	out_pair_s(tr("owner", "所有者"), out_s(p, "owner"));

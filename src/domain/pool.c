@@ -209,3 +209,21 @@ void pool_totals(const struct pool *p, struct pool_totals *ret)
 	}
 	*ret = t;
 }
+
+/* Whole characters: half of one would be no text for JSON. */
+static void put_words(char *out, size_t size, const char *words)
+{
+	size_t n = words ? strlen(words) : 0;
+
+	if (n >= size)
+		for (n = size - 1; n && ((unsigned char)words[n] & 0xc0) == 0x80; n--)
+			;
+	memmove(out, words ? words : "", n);
+	out[n] = '\0';
+}
+
+void pool_because(struct pool *p, const char *why, const char *why_zh)
+{
+	put_words(p->why, sizeof(p->why), why);
+	put_words(p->why_zh, sizeof(p->why_zh), why_zh);
+}

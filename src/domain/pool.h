@@ -111,7 +111,7 @@ struct pool {
 	                                 * there, 0: it does not say */
 	bool drained, down;
 	bool gave_back;                 /* down because it could not start a run; tried again soon */
-	char why[160];                  /* why drained or down, for people */
+	char why[240], why_zh[240];     /* why drained or down, for people; pool_because() */
 	int64_t seen_ms;                /* when the engine was last heard of */
 	uint32_t nholds, holds_cap;
 	struct pool_hold *holds;        /* ascending end_p50_ms */
@@ -123,6 +123,9 @@ struct pool {
 int pool_decode(const json_t *json, const char *path, const struct json_lines *lines,
 		const struct catalogue *c, struct pool **ret, struct err *err);
 struct pool *pool_free(struct pool *p);
+
+/* Why it is drained or down; NULL: no reason (in that language).  Cut off where it is too long. */
+void pool_because(struct pool *p, const char *why, const char *why_zh);
 
 /* Who is owed for what runs on it: its owner, else itself. */
 static inline const char *pool_payee(const struct pool *p)

@@ -53,7 +53,8 @@ enum engine_event_kind {
 	ENGINE_EV_STARTED,
 	ENGINE_EV_ENDED,
 	ENGINE_EV_LOST,         /* it vanished: it is over, and nobody knows how */
-	ENGINE_EV_POOL,         /* news of the pool: `up` and `text`, perhaps `nodes` */
+	ENGINE_EV_POOL,         /* news of the pool: `up` and `text`, perhaps `nodes`; of one that is
+	                         * down already: it is for another reason now */
 	ENGINE_EV_ABSENT,       /* the answer to adopt(), where that takes time: the engine has never
 	                         * started it, and never will unless asked again */
 	ENGINE_EV_RETURNED,     /* it has not begun and never will; not the task's fault: it may be
@@ -75,6 +76,7 @@ struct engine_event {
 	uint32_t nnodes;                /* STARTED: where it runs, if the engine chose that: … */
 	const uint32_t *nodes;          /* … numbers in `seen` */
 	const char *text;               /* words for people, or NULL */
+	const char *text_zh;            /* POOL: the same in Chinese, or NULL */
 };
 
 struct engine_host {

@@ -83,15 +83,14 @@ static void clients(struct slurm *s)
 	s->control = fetch_new(s->loop, &c);
 }
 
-/* The cluster need not be there yet; the token must be fit to be kept. */
+/* Neither the cluster need be there yet nor its token: the first listing tells what is wrong, and
+ * both are asked for again until they are. */
 static int slurm_open(uv_loop_t *loop, const struct pool *p, const json_t *options, const char *dir,
 		      const struct engine_host *host, struct engine **ret, struct err *err)
 {
 	struct slurm *s = mem_alloc(sizeof(*s));
 	int r = slurm_conf_read(options, &s->conf, err);
 
-	if (!r)
-		r = slurm_conf_token(&s->conf, err);
 	if (r) {
 		release(s);
 		return r;

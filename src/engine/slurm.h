@@ -113,7 +113,8 @@ struct slurm {
 	struct fetch_call *poll_call;
 	int step;
 	bool down, told_up, token_bad;
-	char why[SLURM_TEXT_MAX];
+	char why[SLURM_TEXT_MAX], told_why[SLURM_TEXT_MAX];
+	const char *why_zh;             /* static, or NULL */
 	int64_t ok_ms, down_ms, due_ms, list_begun_ms, nodes_ms, list_took_ms;
 	struct slurm_listing *seen;     /* the latest */
 	struct arena nodes_arena;
@@ -164,7 +165,7 @@ void slurm_poll_within(struct slurm *s, int64_t ms);    /* something was asked: 
 void slurm_poll_done(struct slurm *s);
 /* Whether calls come through.  `token`: the cluster does not accept ours. */
 void slurm_well(struct slurm *s);
-void slurm_unwell(struct slurm *s, bool token, const char *why);
+void slurm_unwell(struct slurm *s, bool token, const char *why, const char *why_zh);
 void slurm_count_end(struct slurm *s);
 
 /* ---- slurm_rest.c ---- */

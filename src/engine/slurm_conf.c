@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -105,6 +106,24 @@ void slurm_conf_done(struct slurm_conf *c)
 
 /* ---- the token ---- */
 
+static const char *zh_of(int r)
+{
+	switch (r) {
+	case -ENOENT:
+		return "令牌文件（token_file）不存在";
+	case KEYFILE_E_NAME:
+		return "令牌文件（token_file）的名称无效，或没有可用的凭据目录";
+	case KEYFILE_E_KIND:
+		return "令牌文件（token_file）不是普通文件";
+	case KEYFILE_E_OPEN:
+		return "令牌文件（token_file）可被他人读取或修改：请改为属于守护进程用户并 chmod 600";
+	case KEYFILE_E_OWNER:
+		return "令牌文件（token_file）属于其他用户：请改为属于守护进程用户并 chmod 600";
+	default:
+		return "无法打开令牌文件（token_file）";
+	}
+}
+
 /* "eyJ…", or as scontrol prints it: "SLURM_JWT=eyJ…".  A blank, and anything that could end a
  * header line, is no part of a token. */
 static int take(struct slurm_conf *c, char *text, struct err *err)
@@ -115,6 +134,7 @@ static int take(struct slurm_conf *c, char *text, struct err *err)
 	if (!strncmp(p, "SLURM_JWT=", 10))
 		p += 10;
 	n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/");
+	c->token_zh = "令牌文件（token_file）中没有有效的令牌";
 	if (!n || p[n + strspn(p + n, " \t\r\n")])
 		return err_field(err, "token_file", "%s does not hold a token", c->token_file);
 	p[n] = '\0';
@@ -133,10 +153,12 @@ int slurm_conf_token(struct slurm_conf *c, struct err *err)
 	int r = keyfile_open(c->token_file, &fd, &st, &why);
 
 	if (r) {
+		c->token_zh = zh_of(r);
 		err_field(err, "token_file", "%s", why.text);
 		err_hint(err, "%s", why.hint);
 		return r < 0 ? r : ERR_E_INPUT;
 	}
+	c->token_zh = NULL;
 	mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	if (c->token[0] && st.st_dev == c->dev && st.st_ino == c->ino && st.st_size == c->size &&
 	    mtime_ns == c->mtime_ns)
@@ -147,6 +169,7 @@ int slurm_conf_token(struct slurm_conf *c, struct err *err)
 	explicit_bzero(text, sizeof(text));
 	if (r)
 		return r;
+	c->token_zh = NULL;
 	c->dev = st.st_dev;
 	c->ino = st.st_ino;
 	c->size = st.st_size;

@@ -43,6 +43,7 @@ struct slurm_conf {
 	ino_t ino;
 	off_t size;
 	int64_t mtime_ns;
+	const char *token_zh;           /* what slurm_conf_token() said last, in Chinese; NULL: nothing */
 };
 
 /* Decode; the token is not read yet. */

@@ -43,10 +43,15 @@ static void ask_jobs(struct slurm *s);
 
 /* ---- is it up? ---- */
 
-static void tell_pool(struct slurm *s, bool up, const struct pool_seen *seen, const char *text)
+static void tell_pool(struct slurm *s, bool up, const struct pool_seen *seen)
 {
-	struct engine_event ev = { .kind = ENGINE_EV_POOL, .run_id = "", .up = up, .seen = seen,
-				   .text = text };
+	struct engine_event ev = { .kind = ENGINE_EV_POOL, .run_id = "", .up = up, .seen = seen };
+
+	if (!up) {
+		ev.text = s->why;
+		ev.text_zh = s->why_zh;
+	}
+	strcpy(s->told_why, up ? "" : s->why);
 
 	s->host.event(s->host.arg, s->pool, &ev);
 }
@@ -60,26 +65,29 @@ void slurm_well(struct slurm *s)
 			 s->pool->name, s->release, s->api ? s->api->no : 0);
 	s->down = false;
 	s->why[0] = '\0';
+	s->why_zh = NULL;
 }
 
-void slurm_unwell(struct slurm *s, bool token, const char *why)
+void slurm_unwell(struct slurm *s, bool token, const char *why, const char *why_zh)
 {
 	int64_t now = clock_mono_ms();
-
 	struct slurm_run *r, *tmp;
 
 	s->token_bad = token;
 	memmove(s->why, why, strnlen(why, sizeof(s->why) - 1) + 1);
 	s->why[sizeof(s->why) - 1] = '\0';
+	s->why_zh = why_zh;
 	if (token)
 		HASH_ITER(hh, s->runs, r, tmp)
 			slurm_run_bad_token(r);
-	if (s->down || (!token && s->told_up && now - s->ok_ms < (int64_t)s->conf.down_s * 1000))
+	if (!s->down && !token && s->told_up && now - s->ok_ms < (int64_t)s->conf.down_s * 1000)
 		return;
+	if (!s->down)
+		s->down_ms = now;
 	s->down = true;
 	s->told_up = false;
-	s->down_ms = now;
-	tell_pool(s, false, NULL, s->why);
+	if (strcmp(s->why, s->told_why))
+		tell_pool(s, false, NULL);
 }
 
 /* A run on a silent pool may have ended, or have to be taken back. */
@@ -161,6 +169,13 @@ void slurm_poll_within(struct slurm *s, int64_t ms)
 
 /* ---- no answer: why? ---- */
 
+/* Nothing was sent: there is no token to send. */
+static void unasked(struct slurm *s, const struct err *err)
+{
+	slurm_unwell(s, true, err->text, s->conf.token_zh);
+	rest(s);
+}
+
 static void on_probe(void *arg, const struct fetch_answer *a)
 {
 	struct slurm *s = arg;
@@ -171,14 +186,14 @@ static void on_probe(void *arg, const struct fetch_answer *a)
 	s->poll_call = NULL;
 	if (r == SLURM_TOKEN)
 		slurm_unwell(s, true, "the cluster does not accept our token: it expired, or is not "
-			     "of this cluster");
-	else if (a->result)
-		slurm_unwell(s, false, a->result == FETCH_E_TIME ? "slurmrestd does not answer in time"
-			     : s->why);
-	else if (r == SLURM_SILENT)
-		slurm_unwell(s, false, "slurmrestd is there, but its slurmctld does not answer");
+			     "of this cluster", "集群不接受我们的令牌：已过期，或不属于该集群");
+	else if (a->result == FETCH_E_TIME)
+		slurm_unwell(s, false, "slurmrestd does not answer in time", "slurmrestd 没有及时应答");
+	else if (!a->result && r == SLURM_SILENT)
+		slurm_unwell(s, false, "slurmrestd is there, but its slurmctld does not answer",
+			     "slurmrestd 有应答，但其 slurmctld 没有应答");
 	else
-		slurm_unwell(s, false, s->why);
+		slurm_unwell(s, false, s->why, NULL);
 	rest(s);
 }
 
@@ -190,8 +205,7 @@ static void probe(struct slurm *s)
 	s->step = STEP_PROBE;
 	snprintf(path, sizeof(path), "/slurm/v0.0.%u/job/0", s->api ? s->api->no : 38);
 	if (slurm_ask(s, false, "DELETE", path, NULL, REPLY_MS, on_probe, s, &s->poll_call, &err)) {
-		slurm_unwell(s, true, err.text);
-		rest(s);
+		unasked(s, &err);
 	}
 }
 
@@ -206,13 +220,14 @@ static void failed(struct slurm *s, const struct fetch_answer *a, enum slurm_rep
 	if (a->result == FETCH_E_REACH || a->result == FETCH_E_TLS) {
 		snprintf(why, sizeof(why), "could not reach slurmrestd at %.80s: %.80s",
 			 s->conf.socket ? s->conf.socket : s->conf.base, e->text);
-		slurm_unwell(s, false, why);
+		slurm_unwell(s, false, why, "无法连接 slurmrestd");
 		rest(s);
 		return;
 	}
 	snprintf(s->why, sizeof(s->why), "slurmrestd said: %.150s", e->text);
 	if (r == SLURM_TOKEN) {
-		slurm_unwell(s, true, "slurmrestd does not accept our user or token");
+		slurm_unwell(s, true, "slurmrestd does not accept our user or token",
+			     "slurmrestd 不接受我们的用户或令牌");
 		rest(s);
 		return;
 	}
@@ -241,7 +256,7 @@ static void on_version(void *arg, const struct fetch_answer *a)
 		snprintf(why, sizeof(why), "slurmrestd offers no API version that is understood here "
 			 "(v0.0.%d to v0.0.%d; it has v0.0.%u)", SLURM_API_OLDEST,
 			 SLURM_API_NEWEST, offered);
-		slurm_unwell(s, true, why);
+		slurm_unwell(s, true, why, "slurmrestd 提供的 API 版本此处均不支持");
 		rest(s);
 		return;
 	}
@@ -256,8 +271,7 @@ static void ask_version(struct slurm *s)
 	s->step = STEP_VERSION;
 	if (slurm_ask(s, false, "GET", "/openapi/v3", NULL, VERSION_MS, on_version, s, &s->poll_call,
 		      &err)) {
-		slurm_unwell(s, true, err.text);
-		rest(s);
+		unasked(s, &err);
 	}
 }
 
@@ -302,8 +316,7 @@ static void ask_nodes(struct slurm *s)
 	s->step = STEP_NODES;
 	snprintf(path, sizeof(path), "/slurm/v0.0.%u/nodes", s->api->no);
 	if (slurm_ask(s, false, "GET", path, NULL, REPLY_MS, on_nodes, s, &s->poll_call, &err)) {
-		slurm_unwell(s, true, err.text);
-		rest(s);
+		unasked(s, &err);
 	}
 }
 
@@ -505,7 +518,7 @@ static void tell_seen(struct slurm *s)
 	seen.ahead_s = s->conf.ahead_s;
 	read_queue(s, &a, &seen);
 	s->told_up = true;
-	tell_pool(s, true, &seen, NULL);
+	tell_pool(s, true, &seen);
 	arena_done(&a);
 }
 
@@ -692,8 +705,7 @@ static void ask_jobs(struct slurm *s)
 	s->list_begun_ms = clock_mono_ms();
 	snprintf(path, sizeof(path), "/slurm/v0.0.%u/jobs", s->api->no);
 	if (slurm_ask(s, false, "GET", path, NULL, REPLY_MS, on_jobs, s, &s->poll_call, &err)) {
-		slurm_unwell(s, true, err.text);
-		rest(s);
+		unasked(s, &err);
 	}
 }
 

@@ -264,7 +264,7 @@ static void accepted(struct slurm_run *r, uint64_t job)
 
 static void not_sent(struct slurm_run *r, const char *text)
 {
-	slurm_unwell(r->s, false, text);
+	slurm_unwell(r->s, false, text, NULL);
 	returned(r, text);
 }
 
@@ -302,7 +302,8 @@ static void on_submitted(void *arg, const struct fetch_answer *a)
 		return;
 	case SLURM_BAD_TOKEN:
 		returned(r, "the cluster does not accept our token");
-		slurm_unwell(s, true, "slurmrestd does not accept our user or token");
+		slurm_unwell(s, true, "slurmrestd does not accept our user or token",
+			     "slurmrestd 不接受我们的用户或令牌");
 		return;
 	case SLURM_UNSURE_TOKEN:
 		r->maybe_token = true;

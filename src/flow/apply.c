@@ -57,7 +57,7 @@ static int apply_pool(struct flow *f, const struct record *r)
 	if (!p)
 		return 0;       /* taken out of the configuration since */
 	p->drained = json_is_true(json_object_get(r->doc, "drained"));
-	snprintf(p->why, sizeof(p->why), "%s", p->drained && why ? why : "");
+	pool_because(p, p->drained ? why : NULL, NULL);
 	return 0;
 }
 

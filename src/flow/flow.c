@@ -106,7 +106,7 @@ static void pool_tick(struct pool *p, const struct engine *e, int64_t now)
 		p->seen_ms = now;
 	if (p->down && p->gave_back && llabs(now - p->seen_ms) > GAVE_BACK_MS) {
 		p->down = p->gave_back = false;
-		p->why[0] = '\0';
+		pool_because(p, NULL, NULL);
 	}
 }
 

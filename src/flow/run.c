@@ -173,7 +173,7 @@ static void run_returned(struct flow *f, struct task *t, struct pool *p, const c
 	if (p && !p->down) {
 		p->down = p->gave_back = true;
 		p->seen_ms = clock_now_ms();
-		snprintf(p->why, sizeof(p->why), "%.150s", text);
+		pool_because(p, text, NULL);
 	}
 	flow_commit(f, &r);
 	over(f, t);
@@ -334,12 +334,12 @@ static void pool_news(struct flow *f, struct pool *p, const struct engine_event 
 		if (!p->drained)
 			schedule_want(f);
 	}
-	if (p->down == !ev->up)
+	if (p->down == !ev->up && (ev->up || !ev->text || !strcmp(ev->text, p->why)))
 		return;
 	p->down = !ev->up;
 	p->gave_back = false;
 	if (!p->drained)
-		snprintf(p->why, sizeof(p->why), "%s", p->down && ev->text ? ev->text : "");
+		pool_because(p, p->down ? ev->text : NULL, p->down ? ev->text_zh : NULL);
 	log_info("flow", "pool %s is %s%s%s", p->name, ev->up ? "up" : "down", ev->text ? ": " : "",
 		 ev->text ? ev->text : "");
 	schedule_want(f);

@@ -293,7 +293,7 @@ def test_pools_add_says_what_is_wrong(node, rig):
     bad.write_text("x")
     bad.chmod(0o644)
     for r, word in ((add(node, rig, jwt=node.where / "west.jwt"), "does not accept this token"),
-                    (add(node, rig, jwt=bad), "others than its owner"),
+                    (add(node, rig, jwt=bad), "read or changed by others"),
                     (add(node, rig, url="http://127.0.0.1:1"), "connection refused"),
                     (add(node, rig, "--partition", "none"), 'no partition "none"')):
         assert r.returncode == 1 and word in r.stderr and r.stdout == ""
@@ -347,11 +347,51 @@ def test_the_token_is_nowhere_but_in_its_file(node):
             assert secret.encode() not in path.read_bytes(), path
 
 
-def test_a_token_file_that_others_can_read_is_refused_at_the_start(rig):
-    node = Node(rig)
-    (node.where / "east.jwt").chmod(0o644)
-    with pytest.raises(AssertionError, match="others than its owner"):
-        node.start()
+def test_a_bad_token_file_takes_down_its_own_pool_only(rig):
+    """From the start, and later; it comes up when the file is mended."""
+    node = Node(rig, ("east", "west"))
+    token = node.where / "east.jwt"
+    token.chmod(0o644)
+
+    def down_because(word, word_zh):
+        def look():
+            s = node.api.get("/v1/pools/east").json()["state"]
+            return s["down"] and word in s.get("why", "") and word_zh in s["why_zh"]
+        until(look, 20, lambda: node.api.get("/v1/pools/east").json()["state"])
+
+    with node:
+        down_because("read or changed by others", "chmod 600")
+        assert "可被他人读取" in node.cli("pools", "show", "east", "--lang", "zh").stdout
+        node.up("west")
+        t = node.sh("true")
+        assert node.api.wait(t)["state"] == "done" and node.runs(t)[0]["pool"] == "west"
+        token.chmod(0o600)
+        node.up("east")
+        node.api.post("/v1/pools/west/drain", json={"reason": "east alone"})
+        runs = node.sh("sleep 8; exit 7")
+        node.api.wait(runs, ("running",))
+        token.unlink()
+        down_because("No such file", "不存在")
+        node.write_token("east", "not a token!")
+        down_because("does not hold a token", "没有有效的令牌")
+        node.write_token("east", rig.token("west"))
+        down_because("does not accept our token", "不接受我们的令牌")
+        assert node.api.get(f"/v1/tasks/{runs}").json()["state"] == "running"   # nothing was taken back
+        node.write_token("east")
+        node.up("east")
+        assert node.api.wait(runs)["exit_code"] == 7 and len(node.runs(runs)) == 1
+
+
+def test_a_daemon_that_starts_without_a_token_finds_its_runs_when_there_is_one(node):
+    t = node.sh("sleep 5; exit 7")
+    node.api.wait(t, ("running",))
+    node.kill()
+    (node.where / "east.jwt").unlink()
+    node.start()
+    until(lambda: "No such file" in node.api.get("/v1/pools/east").json()["state"].get("why", ""))
+    node.write_token("east")
+    node.up()
+    assert node.api.wait(t)["exit_code"] == 7 and len(node.runs(t)) == 1
 
 
 def test_a_submission_to_a_frozen_slurmctld_is_one_job(node, rig):
