@@ -267,6 +267,7 @@ void api_pool_list(struct api_call *c);
 void api_pool_get(struct api_call *c);
 void api_pool_drain(struct api_call *c);
 void api_pool_resume(struct api_call *c);
+void api_pool_lost(struct api_call *c);
 void api_pool_clearance(struct api_call *c);
 void api_dataset_list(struct api_call *c);
 void api_dataset_get(struct api_call *c);

@@ -157,6 +157,32 @@ void api_pool_resume(struct api_call *c)
 	drain(c, false, "");
 }
 
+void api_pool_lost(struct api_call *c)
+{
+	const struct pool *p = pool_of(c);
+	struct flow_lost l = { .index = -1 };
+	uint32_t lost = 0, left = 0;
+	const char *task = NULL;
+	struct err err = { 0 };
+	struct dec d;
+	int r;
+
+	if (!p || call_json(c))
+		return;
+	dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
+	wire_str(&d, "reason", DEC_NEED, LABEL_REASON_MAX, wire_printable, &l.reason);
+	dec_str(&d, "task", DEC_OPT, 1, TASK_ID_TEXT_MAX, &task);
+	if (d.r == 0 && task && task_id_parse(task, &l.sub, &l.index))
+		dec_fail(&d, "task", "must be the id of a task, such as 12 or 12_3");
+	r = dec_end(&d);
+	if (!r)
+		r = flow_pool_lost(c->api->flow, p->name, &l, &c->who, &lost, &left, &err);
+	if (r)
+		reply_err(c, r, &err);
+	else
+		reply_json(c, 200, json_pack("{s:i, s:i}", "lost", (int)lost, "left", (int)left));
+}
+
 void api_pool_clearance(struct api_call *c)
 {
 	struct flow_clearance want = { 0 };

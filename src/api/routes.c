@@ -41,6 +41,8 @@ const struct api_route api_routes[] = {
 	  api_pool_drain, SCOPE_POOLS_WRITE },
 	{ "POST", "/v1/pools/{name}/resume", ROLE_OPERATOR, 0, "",
 	  api_pool_resume, SCOPE_POOLS_WRITE },
+	{ "POST", "/v1/pools/{name}/lost", ROLE_OPERATOR, API_BODY_SMALL, "",
+	  api_pool_lost, SCOPE_POOLS_WRITE },
 	{ "POST", "/v1/pools/{name}/clearance", ROLE_SECURITY, API_BODY_SMALL, "",
 	  api_pool_clearance, SCOPE_POOLS_WRITE },
 

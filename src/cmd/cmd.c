@@ -23,7 +23,7 @@ const struct cmd cmds[] = {
 	  "说明任务为何被派往某处，或为何等待", cmd_why },
 	{ "logs", "[-f] TASK", "output of a task", "查看任务输出", cmd_logs },
 	{ "cancel", "TASK…", "cancel tasks", "取消任务", cmd_cancel },
-	{ "pools", "[ls | show NAME | drain NAME | resume NAME | clearance NAME | add NAME]", "pools of compute", "算力池",
+	{ "pools", "[ls | show NAME | drain NAME | resume NAME | lost NAME | clearance NAME | add NAME]", "pools of compute", "算力池",
 	  cmd_pools },
 	{ "dataset", "[ls | show NAME | add NAME | rm NAME]", "data sets", "数据集", cmd_dataset },
 	{ "data", "", NULL, NULL, cmd_dataset },        /* its name until 0.1 */

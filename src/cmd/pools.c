@@ -9,12 +9,13 @@
 
 #include <string.h>
 
-enum { O_REASON = 256, O_LEVEL, O_REGION, O_ENGINE, O_URL, O_SOCKET, O_USER, O_JWT, O_PARTITION,
+enum { O_REASON = 256, O_TASK, O_LEVEL, O_REGION, O_ENGINE, O_URL, O_SOCKET, O_USER, O_JWT, O_PARTITION,
        O_ACCOUNT, O_QOS, O_CONSTRAINT, O_DIR, O_CA, O_LAST };
 
 static const struct opt opts[] = {
-	{ O_REASON, "reason", "TEXT", "drain, clearance: why, for everybody to read",
-	  "drain、clearance：原因，所有人可见" },
+	{ O_REASON, "reason", "TEXT", "drain, lost, clearance: why, for everybody to read",
+	  "drain、lost、clearance：原因，所有人可见" },
+	{ O_TASK, "task", "TASK", "lost: give up the run of this task only", "lost：只放弃该任务的运行" },
 	{ O_LEVEL, "level", "LEVEL", "clearance: the highest data level it may see",
 	  "clearance：可处理的最高数据级别" },
 	{ O_REGION, "region", "REGION", "clearance: where it lies, as confirmed; add: where it lies",
@@ -314,7 +315,7 @@ static int change(struct remote *r, const struct opt_part *p, const char *reason
 
 /* What the options of this verb said. */
 struct given {
-	const char *reason, *level, *region;
+	const char *reason, *task, *level, *region;
 	const char *more[O_LAST - O_ENGINE];    /* of add, by key */
 };
 
@@ -344,6 +345,31 @@ static int clearance(struct remote *r, const struct opt_part *p, const struct gi
 	return res;
 }
 
+/* The daemon does some at a time. */
+static int lost(struct remote *r, const struct opt_part *p, const struct given *g)
+{
+	_cleanup_(mem_freep) char *path = remote_path("/v1/pools/", p->name, "/lost");
+	json_t *body = json_pack("{s:s, s:s*}", "reason", g->reason, "task", g->task), *got = NULL;
+	int64_t n = 0, left = 1;
+	int res = 0;
+
+	if (!body)
+		return opt_usage("pools", "%s", tr("the reason is not valid UTF-8", "原因不是有效的 UTF-8"));
+	while (res == 0 && left > 0) {
+		res = remote_ask(r, "POST", path, body, &got);
+		left = got && out_i(got, "lost", 0) ? out_i(got, "left", 0) : 0;
+		n += got ? out_i(got, "lost", 0) : 0;
+		json_decref(got);
+		got = NULL;
+	}
+	json_decref(body);
+	if (res == 0 && !cmd_global.json)
+		out_safe(stdout, tr("%lld runs on %s are given up and will run elsewhere; what is found of them "
+				    "later is ended\n", "已放弃 %lld 个运行（资源池 %s），将在别处重新运行；"
+				    "日后发现的旧运行会被终止\n"), (long long)n, p->name);
+	return res;
+}
+
 static int run(struct remote *r, const struct opt_part *p, const struct given *g)
 {
 	_cleanup_(mem_freep) char *path = p->name ? remote_path("/v1/pools/", p->name, "") : NULL;
@@ -354,6 +380,8 @@ static int run(struct remote *r, const struct opt_part *p, const struct given *g
 		return change(r, p, g->reason);
 	if (!strcmp(p->part, "clearance"))
 		return clearance(r, p, g);
+	if (!strcmp(p->part, "lost"))
+		return lost(r, p, g);
 	res = remote_get(r, path ? path : "/v1/pools", &got);
 	if (res == 0 && got && p->name)
 		show(got);
@@ -387,16 +415,19 @@ static int add(const struct opt_part *p, const struct given *g)
 static int check_others(const struct opt_part *p, const struct given *g)
 {
 	bool drain = !strcmp(p->part, "drain"), label = !strcmp(p->part, "clearance");
+	bool lost = !strcmp(p->part, "lost");
 
 	if (!p->name && strcmp(p->part, "ls"))
 		return opt_usage("pools", tr("there is no \"pools %.40s\"", "没有 “pools %.40s”"),
 				 p->part);
-	if ((drain || label) && !(g->reason && *g->reason))
+	if ((drain || label || lost) && !(g->reason && *g->reason))
 		return opt_usage("pools", tr("`pools %s` wants --reason: people will ask",
 					     "`pools %s` 需要 --reason 说明原因"), p->part);
-	if (g->reason && !drain && !label)
-		return opt_usage("pools", "%s", tr("--reason goes with `pools drain` and `pools clearance`",
-						   "--reason 只用于 `pools drain` 和 `pools clearance`"));
+	if (g->reason && !drain && !label && !lost)
+		return opt_usage("pools", "%s", tr("--reason goes with `pools drain`, `lost` and `clearance`",
+						   "--reason 只用于 `pools drain`、`lost` 和 `clearance`"));
+	if (g->task && !lost)
+		return opt_usage("pools", "%s", tr("--task goes with `pools lost`", "--task 只用于 `pools lost`"));
 	if (label != (g->level || g->region))
 		return opt_usage("pools", "%s", tr("--level and --region go with `pools clearance`, which "
 						   "wants one of them", "--level 和 --region 用于 `pools "
@@ -425,10 +456,10 @@ int cmd_pools(int argc, char **argv)
 
 	while ((key = opt_next(&s)) >= 0)
 		*(key >= O_ENGINE ? &g.more[key - O_ENGINE] : key == O_LEVEL ? &g.level :
-		  key == O_REGION ? &g.region : &g.reason) = s.value;
+		  key == O_REGION ? &g.region : key == O_TASK ? &g.task : &g.reason) = s.value;
 	if (key != OPT_END)
 		return key == OPT_HELP ? CMD_OK : CMD_USAGE;
-	res = opt_part(&s, "ls", "show|drain|resume|clearance|add", &p);
+	res = opt_part(&s, "ls", "show|drain|resume|lost|clearance|add", &p);
 	if (res == 0)
 		res = check(&p, &g);
 	if (res == 0 && !strcmp(p.part, "add"))

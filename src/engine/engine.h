@@ -91,6 +91,7 @@ struct engine_host {
 struct engine_ops {
 	const char *name;       /* as written in the configuration file */
 	bool in_process;        /* lives as long as we do: its news is never stale */
+	bool may_be_silent;     /* its runs may go on where it cannot ask: they may be declared lost */
 	bool tells_nodes;       /* the pool's nodes come from POOL events, not from its declaration */
 
 	/* Make an instance.  `options` is the pool's own section.  `dir`: a directory for its
@@ -112,7 +113,9 @@ struct engine_ops {
 	 * before. */
 	int (*stop)(struct engine *e, const char *run_id, unsigned grace_ms, struct err *err);
 
-	/* The end is in the journal: the engine may forget the run and, later, its files. */
+	/* The end is in the journal: the engine may forget the run and, later, its files.  One that may
+	 * be silent is also told so of a run that was declared lost: it lets go of it in whatever state,
+	 * and ends what it finds of it later (host.ours). */
 	void (*settle)(struct engine *e, const char *run_id);
 
 	/* Read a log from `offset` (stream 1 stdout, 2 stderr): bytes put into `out`, at most

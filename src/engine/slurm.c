@@ -206,11 +206,11 @@ static void slurm_settle(struct engine *e, const char *run_id)
 	struct slurm *s = slurm_of(e);
 	struct slurm_run *r = slurm_run_find(s, run_id);
 
-	if (r && r->state != RUN_OVER)
-		return;                 /* its end cannot be in the journal */
+	bool over = !r || r->state == RUN_OVER;
+
 	if (r)
 		slurm_run_drop(r);
-	slurm_files_settled(s, run_id);
+	slurm_files_settled(s, run_id, over);
 }
 
 static int slurm_log(struct engine *e, const char *run_id, int stream, uint64_t offset,
@@ -236,6 +236,7 @@ static json_t *slurm_describe(const struct engine *e)
 
 const struct engine_ops engine_slurm = {
 	.name = "slurm",
+	.may_be_silent = true,
 	.tells_nodes = true,
 	.open = slurm_open,
 	.start = slurm_start,

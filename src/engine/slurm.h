@@ -185,7 +185,8 @@ enum slurm_reply slurm_reply_read(const struct fetch_answer *a, bool parse, json
 void slurm_files_look(struct slurm_run *r);     /* NONE, BEGUN, ENDED */
 void slurm_files_take(struct slurm_run *r);     /* TAKEN: it cannot begin any more; else as above,
 	                                         * and it is asked to stop */
-void slurm_files_settled(struct slurm *s, const char *run_id);
+/* `over`: else it was declared lost, and is kept from beginning and asked to stop, too. */
+void slurm_files_settled(struct slurm *s, const char *run_id, bool over);
 void slurm_files_tick(struct slurm *s);         /* is the directory alive?  Remove old ones */
 int slurm_files_log(struct slurm *s, const char *run_id, int stream, uint64_t offset,
 		    struct buf *out, uint64_t *ret_size, struct err *err);

@@ -30,7 +30,7 @@ enum {
 	LOG_READ_MAX = 1 << 20,
 };
 
-enum job_kind { JOB_LOOK = 1, JOB_TAKE, JOB_SETTLED, JOB_PROBE };
+enum job_kind { JOB_LOOK = 1, JOB_TAKE, JOB_SETTLED, JOB_GIVEN_UP, JOB_PROBE };
 
 /* Filled in by the loop, answered by the worker, read by the loop. */
 struct job {
@@ -188,9 +188,11 @@ static void work(uv_work_t *w)
 		look(j, dirfd);
 	else if (j->kind == JOB_TAKE)
 		take(j, dirfd);
-	else if (j->kind == JOB_SETTLED)
+	else if (j->kind == JOB_GIVEN_UP)
+		take(j, dirfd);
+	if (j->kind == JOB_SETTLED || j->kind == JOB_GIVEN_UP)
 		put_empty(dirfd, j->run_id, "settled");
-	else
+	if (j->kind == JOB_PROBE)
 		j->what = SLURM_FILE_NONE;
 	if (j->sweep)
 		sweep(j, dirfd);
@@ -208,7 +210,7 @@ static void over(uv_work_t *w, int status)
 	if (!s->freed && j->kind == JOB_PROBE) {
 		s->dir_busy = false;
 		s->dir_ok = j->what != SLURM_FILE_ERROR;
-	} else if (!s->freed && j->kind != JOB_SETTLED) {
+	} else if (!s->freed && (j->kind == JOB_LOOK || j->kind == JOB_TAKE)) {
 		r = slurm_run_find(s, j->run_id);
 		if (r && r->checking) {
 			r->checking = false;
@@ -252,10 +254,10 @@ void slurm_files_take(struct slurm_run *r)
 	go(queue(r->s, JOB_TAKE, r->id));
 }
 
-void slurm_files_settled(struct slurm *s, const char *run_id)
+void slurm_files_settled(struct slurm *s, const char *run_id, bool over)
 {
 	if (s->conf.dir && run_id_ok(run_id))
-		go(queue(s, JOB_SETTLED, run_id));
+		go(queue(s, over ? JOB_SETTLED : JOB_GIVEN_UP, run_id));
 }
 
 void slurm_files_tick(struct slurm *s)

@@ -232,6 +232,19 @@ enum level flow_pool_confirmed(const struct flow *f, const char *name, const cha
 int flow_pool_drain(struct flow *f, const char *name, bool drain, const char *reason,
 		    const struct token *who, struct err *err);
 
+/* Runs of a pool that is down and may stay so are given up by order of an operator, for no engine
+ * can say what became of them: they wait again, and what is found of them later is ended.  All of
+ * them, FLOW_LOST_MAX at a time with *ret_left still to go, or the one of a task (sub 0: all).
+ * FLOW_E_CONFLICT: the pool answers, is of this machine, or has no such run. */
+enum { FLOW_LOST_MAX = 1000 };          /* some 50 ms of the loop */
+struct flow_lost {
+	const char *reason;             /* never empty */
+	uint64_t sub;
+	int64_t index;                  /* as of task_id_parse() */
+};
+int flow_pool_lost(struct flow *f, const char *name, const struct flow_lost *l,
+		   const struct token *who, uint32_t *ret_lost, uint32_t *ret_left, struct err *err);
+
 /* A level may be raised by its tenant; a label is lowered (level, region, place) by the security
  * role alone, with a `reason` in the document. */
 enum { LABEL_REASON_MAX = 400 };

@@ -162,6 +162,66 @@ static void run_lost(struct flow *f, struct task *t, const char *text)
 	over(f, t);
 }
 
+/* By order: the engine does not know.  It lets go of the run once that is durable. */
+static void declare_lost(struct flow *f, struct task *t, const struct flow_lost *l,
+			 const struct token *who)
+{
+	uint32_t pool = t->pool, attempt = t->attempt;
+	char text[RUN_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "declared lost by %s: %s", token_by(who), l->reason);
+	log_warn("flow", "run %u of task %llu on pool %s: %s", attempt, (unsigned long long)t->no,
+		 f->c.pools[pool]->name, text);
+	run_lost(f, t, text);
+	flow_after_settle(f, pool, t->no, attempt);
+}
+
+static int may_declare(const struct flow *f, const struct pool *p, const char *name,
+		       const struct token *who, struct err *err)
+{
+	if (!p)
+		return err_set(err, FLOW_E_NOT_FOUND, "there is no pool of this name");
+	if (!(who->roles & ROLE_OPERATOR) || !token_has_pool(who, name))
+		return err_set(err, FLOW_E_FORBIDDEN, "the token is for other pools");
+	if (!f->engines[p->id]->ops->may_be_silent)
+		return err_set(err, FLOW_E_CONFLICT, "an engine %s always knows of its runs",
+			       f->engines[p->id]->ops->name);
+	if (!p->down)
+		return err_set(err, FLOW_E_CONFLICT, "the pool is not down: its engine knows of its "
+			       "runs; cancel them instead");
+	return 0;
+}
+
+int flow_pool_lost(struct flow *f, const char *name, const struct flow_lost *l,
+		   const struct token *who, uint32_t *ret_lost, uint32_t *ret_left, struct err *err)
+{
+	const struct pool *p = flow_pool_find(f, name);
+	const struct task *one = l->sub && l->index >= 0 ? flow_task_by_id(f, l->sub, l->index) : NULL;
+	const struct task *t;
+	uint32_t lost = 0, left = 0;
+	int e = flow_busy(f, err);
+
+	if (!e)
+		e = may_declare(f, p, name, who, err);
+	if (e)
+		return e;
+	for (uint64_t no = UINT64_MAX; (t = flow_task_before(f, no)); ) {
+		no = t->no;             /* it may be gone below: lost too often */
+		if (!task_state_on_pool(t->state) || t->pool != p->id ||
+		    (l->sub && (l->index >= 0 ? t != one : t->sub != l->sub)))
+			continue;
+		if (lost == FLOW_LOST_MAX)
+			left++;
+		else if (++lost)
+			declare_lost(f, table_get(f, no), l, who);
+	}
+	if (l->sub && !lost)
+		return err_set(err, FLOW_E_CONFLICT, "it has no run on this pool");
+	*ret_lost = lost;
+	*ret_left = left;
+	return 0;
+}
+
 /* The engine did not start it, and it is nobody's fault: the task goes back, uncounted, and
  * the pool is left alone for a while.  `p` NULL: only this task does not fit there. */
 static void run_returned(struct flow *f, struct task *t, struct pool *p, const char *text)

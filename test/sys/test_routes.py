@@ -38,6 +38,7 @@ THOUGHT_OF = {
     "GET /v1/pools": (ALL, "pools:read"),
     "GET /v1/pools/{name}": (ALL, "pools:read"),
     "POST /v1/pools/{name}/drain": ("operator", "pools:write"),
+    "POST /v1/pools/{name}/lost": ("operator", "pools:write"),
     "POST /v1/pools/{name}/resume": ("operator", "pools:write"),
     "POST /v1/pools/{name}/clearance": ("security", "pools:write"),
     "GET /v1/datasets": (ALL, "data:read"),

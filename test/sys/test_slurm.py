@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from client import Daemon  # noqa: E402
 from slurm_bed import Node, Rig, needs_slurm, until  # noqa: E402
 
 pytestmark = needs_slurm
@@ -653,3 +654,84 @@ def test_runs_of_a_silent_cluster_move_and_the_old_ones_are_ended(tmp_path):
                            j[1] in ("RUNNING", "PENDING", "COMPLETING")], 60)
         ends = lines(pathlib.Path(f"{count}.end"))
         assert sorted(ends) == sorted([node.run_id(waits, 2), node.run_id(runs, 2)])
+
+
+def test_runs_of_a_silent_cluster_without_a_shared_directory_are_given_up_by_order_only(tmp_path):
+    """Nothing can be taken back, so they stay; the operator's word sends them elsewhere, and the old
+    ones are ended when the cluster is back."""
+    with Rig() as rig, Node(rig, ("east", "west"), directory=tmp_path, shared=False) as node:
+        node.up("east"), node.up("west")
+        node.api.post("/v1/pools/west/drain", json={"reason": "east first"})
+        count = node.where / "count"
+        a, b = (node.sh(f"echo $SUANLU_RUN >>{count}; case $SUANLU_RUN in *-1) sleep 300;; esac; sleep 3; "
+                        f"echo $SUANLU_RUN >>{count}.$SUANLU_TASK", cpus=8) for _ in range(2))
+        for t in a, b:
+            node.api.wait(t, ("running",))
+        until(lambda: len(lines(count)) == 2)
+        order = {"reason": "the machine room burned"}
+        r = node.api.post("/v1/pools/east/lost", json=order)
+        assert r.status_code == 409 and "not down" in r.text
+        for daemon in ("slurmrestd", "slurmctld"):
+            rig.fault("kill", "east", daemon)
+        node.up("east", want=False)
+        node.api.post("/v1/pools/west/resume")
+        time.sleep(4)       # longer than fence_s
+        assert [node.api.get(f"/v1/tasks/{t}").json()["state"] for t in (a, b)] == ["running"] * 2
+
+        user = node.user("lab")
+        assert user.post("/v1/pools/east/lost", json=order).status_code == 403
+        assert node.api.post("/v1/pools/east/lost", json={}).json()["field"] == "reason"
+        assert node.api.post("/v1/pools/east/lost", json={**order, "task": "x"}).json()["field"] == "task"
+        assert node.api.post("/v1/pools/east/lost", json={**order, "task": "99"}).status_code == 409
+        assert node.api.post("/v1/pools/none/lost", json=order).status_code == 404
+        assert node.cli("pools", "lost", "east").returncode == 2
+
+        assert node.api.post("/v1/pools/east/lost", json={**order, "task": str(a)}).json() == {"lost": 1, "left": 0}
+        until(lambda: len(node.runs(a)) == 2)
+        assert node.api.get(f"/v1/tasks/{b}").json()["state"] == "running" and len(node.runs(b)) == 1
+        first = node.runs(a)[0]
+        assert first["end"] == "lost" and "burned" in first["text"] and node.runs(a)[1]["pool"] == "west"
+        said = node.cli("pools", "lost", "east", "--reason", "the machine room burned")
+        assert said.returncode == 0 and said.stdout.startswith("1 runs on east")
+        until(lambda: len(node.runs(b)) == 2)
+        node.kill(), node.start()       # the order is kept
+        audit = node.user("watch", ("auditor",)).get("/v1/audit", params={"limit": 200}).json()
+        orders = [e for e in audit["entries"] if e["kind"] == "lost" and "burned" in e["body"]]
+        assert len(orders) == 2 and all(e["actor"] != "node" for e in orders)
+
+        for daemon in ("slurmctld", "slurmrestd"):
+            rig.fault("start", "east", daemon)
+        node.up("east", seconds=60)
+        until(lambda: not [j for j in rig.jobs("east").values() if j[0].endswith("-1") and
+                           j[1] in ("RUNNING", "PENDING", "COMPLETING")], 60, lambda: rig.jobs("east"))
+        for t in a, b:
+            task = node.api.wait(t, timeout=120)
+            assert task["state"] == "done" and task["lost"] == 1 and task["pool"] == "west"
+            assert [r["end"] for r in node.runs(t)] == ["lost", "exit"]
+            assert lines(pathlib.Path(f"{count}.{t}")) == [node.run_id(t, 2)]      # the old one did not get there
+
+
+def test_runs_of_this_machine_are_never_declared_lost():
+    with Daemon() as node:
+        name = node.api.get("/v1/pools").json()["pools"][0]["name"]
+        r = node.api.post(f"/v1/pools/{name}/lost", json={"reason": "why not"})
+        assert r.status_code == 409 and "always knows" in r.text
+
+
+def test_a_run_that_was_given_up_is_stopped_where_its_directory_still_answers(rig):
+    with Node(rig, fence_s=0) as node:
+        node.up()
+        t = node.sh("case $SUANLU_RUN in *-1) sleep 300;; esac")
+        node.api.wait(t, ("running",))
+        old = node.where / "east" / node.run_id(t)
+        until((old / "started").exists)
+        rig.fault("kill", "east", "slurmrestd")
+        try:
+            node.up(want=False)
+            assert node.cli("pools", "lost", "east", "--task", str(t), "--reason", "gone").returncode == 0
+            until((old / "stop").exists)
+            until((old / "exit.json").exists, 30)       # by itself: nobody could ask the cluster
+        finally:
+            rig.fault("start", "east", "slurmrestd")
+        assert node.api.wait(t, timeout=60)["state"] == "done"
+        assert [r["end"] for r in node.runs(t)] == ["lost", "exit"]
