@@ -1,7 +1,10 @@
 """The Slurm engine on two real clusters: what works, and what each failure comes to."""
+import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import http.server
+import inspect
 import pathlib
 import sys
 import threading
@@ -15,6 +18,29 @@ from client import Daemon  # noqa: E402
 from slurm_bed import Node, Rig, needs_slurm, until  # noqa: E402
 
 pytestmark = needs_slurm
+
+
+WAITING = []
+
+
+def alongside(test):
+    """A test that waits much more than it works, on a rig of its own: it is begun with the first test
+    of the module, four of them at a time, and heard of here."""
+    WAITING.append(test)
+
+    @functools.wraps(test)
+    def hear(begun):
+        begun[test.__name__].result()
+    hear.__signature__ = inspect.Signature([inspect.Parameter("begun", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
+    return hear
+
+
+@pytest.fixture(scope="module", autouse=True)
+def begun(request):
+    wanted = {item.originalname for item in request.session.items if item.module is request.module}
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        yield {test.__name__: pool.submit(test) for test in reversed(WAITING) if test.__name__ in wanted}
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="module")
@@ -316,14 +342,17 @@ def test_a_dead_slurmrestd_is_told_and_waited_for(node, rig):
     assert node.api.wait(t)["state"] == "done"
 
 
-def test_a_dead_slurmctld_is_told_apart_from_a_dead_slurmrestd(node, rig):
-    rig.fault("kill", "east", "slurmctld")
-    try:
-        why = node.up(want=False, seconds=60)["why"]
-        assert "slurmctld does not answer" in why
-    finally:
-        rig.fault("start", "east", "slurmctld")
-    node.up(seconds=60)
+@alongside
+def test_a_dead_slurmctld_is_told_apart_from_a_dead_slurmrestd():
+    with Rig() as rig, Node(rig) as node:
+        node.up()
+        rig.fault("kill", "east", "slurmctld")
+        try:
+            why = node.up(want=False, seconds=60)["why"]
+            assert "slurmctld does not answer" in why
+        finally:
+            rig.fault("start", "east", "slurmctld")
+        node.up(seconds=60)
 
 
 def test_an_expired_token_is_told_and_a_new_one_is_taken_up(node, rig):
@@ -395,20 +424,23 @@ def test_a_daemon_that_starts_without_a_token_finds_its_runs_when_there_is_one(n
     assert node.api.wait(t)["exit_code"] == 7 and len(node.runs(t)) == 1
 
 
-def test_a_submission_to_a_frozen_slurmctld_is_one_job(node, rig):
+@alongside
+def test_a_submission_to_a_frozen_slurmctld_is_one_job():
     """The trap: slurmrestd gives up after 10 s, and slurmctld takes the job in when it thaws."""
-    count = node.where / "count"
-    rig.fault("freeze", "east", "slurmctld")
-    try:
-        t = node.sh(f"echo x >>{count}")
-        node.api.wait(t, ("sending", "queued"))
-        time.sleep(12)
-    finally:
-        rig.fault("thaw", "east", "slurmctld")
-    assert node.api.wait(t, timeout=60)["state"] == "done"
-    time.sleep(1)
-    assert lines(count) == ["x"]
-    assert len([1 for _, n, _ in rig.completed("east") if n.startswith(node.run_id(t)[:-1])]) == 1
+    with Rig() as rig, Node(rig) as node:
+        node.up()
+        count = node.where / "count"
+        rig.fault("freeze", "east", "slurmctld")
+        try:
+            t = node.sh(f"echo x >>{count}")
+            node.api.wait(t, ("sending", "queued"))
+            time.sleep(12)
+        finally:
+            rig.fault("thaw", "east", "slurmctld")
+        assert node.api.wait(t, timeout=60)["state"] == "done"
+        time.sleep(1)
+        assert lines(count) == ["x"]
+        assert len([1 for _, n, _ in rig.completed("east") if n.startswith(node.run_id(t)[:-1])]) == 1
 
 
 def test_a_reply_that_was_lost_with_slurmrestd_is_one_job(node, rig):
@@ -428,18 +460,21 @@ def test_a_reply_that_was_lost_with_slurmrestd_is_one_job(node, rig):
     assert len([1 for _, n, _ in rig.completed("east") if n.startswith(node.run_id(t)[:-1])]) == 1
 
 
-def test_a_slurmctld_that_forgot_the_job_does_not_run_it_twice(node, rig):
+@alongside
+def test_a_slurmctld_that_forgot_the_job_does_not_run_it_twice():
     """Killed, slurmctld forgets its last seconds, and gives the same number to another job."""
-    count = node.where / "count"
-    t = node.sh(f"echo $SUANLU_RUN >>{count}; sleep 3")
-    node.api.wait(t, ("queued", "running"))
-    rig.fault("kill", "east", "slurmctld")
-    rig.fault("start", "east", "slurmctld")
-    rig.run("east", "sbatch", "-o", "/dev/null", "--wrap", "true")
-    task = node.api.wait(t, timeout=90)
-    assert task["state"] == "done", node.runs(t)
-    assert [r["end"] for r in node.runs(t)].count("exit") == 1
-    assert len(lines(count)) == len(set(lines(count)))      # no run began twice
+    with Rig() as rig, Node(rig) as node:
+        node.up()
+        count = node.where / "count"
+        t = node.sh(f"echo $SUANLU_RUN >>{count}; sleep 3")
+        node.api.wait(t, ("queued", "running"))
+        rig.fault("kill", "east", "slurmctld")
+        rig.fault("start", "east", "slurmctld")
+        rig.run("east", "sbatch", "-o", "/dev/null", "--wrap", "true")
+        task = node.api.wait(t, timeout=90)
+        assert task["state"] == "done", node.runs(t)
+        assert [r["end"] for r in node.runs(t)].count("exit") == 1
+        assert len(lines(count)) == len(set(lines(count)))      # no run began twice
 
 
 # ---- what a cluster and its admin do to a job ----
@@ -534,9 +569,10 @@ def test_a_directory_that_nodes_cannot_use_is_told(rig):
         assert "directory" in str(node.runs(t))
 
 
-def test_a_failed_node_loses_the_run_which_goes_on_elsewhere(rig):
+@alongside
+def test_a_failed_node_loses_the_run_which_goes_on_elsewhere():
     """west does not requeue: NODE_FAIL, with exit code 0."""
-    with Node(rig, ("west",)) as node:
+    with Rig() as rig, Node(rig, ("west",)) as node:
         node.up("west")
         count = node.where / "count"
         t = node.sh(f"echo $SLURMD_NODENAME >>{count}; sleep 5",
@@ -554,33 +590,40 @@ def test_a_failed_node_loses_the_run_which_goes_on_elsewhere(rig):
         assert len(lines(count)) == 2 and lines(count)[1] != first
 
 
-def test_a_job_that_its_cluster_requeues_after_a_failed_node_is_taken_back(node, rig):
+@alongside
+def test_a_job_that_its_cluster_requeues_after_a_failed_node_is_taken_back():
     """east requeues: PENDING again, restart count 1."""
-    count = node.where / "count"
-    t = node.sh(f"echo $SLURMD_NODENAME >>{count}; sleep 5",
-                accelerators={"models": ["ascend-910b"], "count": 1})
-    node.api.wait(t, ("running",))
-    first = until(lambda: lines(count))[0]
-    rig.fault("crash", "east", f"slurmd-{first}")
-    try:
-        assert node.api.wait(t, timeout=120)["state"] == "done"
-    finally:
-        rig.fault("start", "east", f"slurmd-{first}")
-    assert [r["end"] for r in node.runs(t)] == ["lost", "exit"]
-    assert len(lines(count)) == 2
+    with Rig() as rig, Node(rig) as node:
+        node.up()
+        count = node.where / "count"
+        t = node.sh(f"echo $SLURMD_NODENAME >>{count}; sleep 5",
+                    accelerators={"models": ["ascend-910b"], "count": 1})
+        node.api.wait(t, ("running",))
+        first = until(lambda: lines(count))[0]
+        rig.fault("crash", "east", f"slurmd-{first}")
+        try:
+            assert node.api.wait(t, timeout=120)["state"] == "done"
+        finally:
+            rig.fault("start", "east", f"slurmd-{first}")
+        assert [r["end"] for r in node.runs(t)] == ["lost", "exit"]
+        assert len(lines(count)) == 2
 
 
-def test_walltime_ends_a_run(node):
-    t = node.sh("sleep 300", walltime_s=60)
-    task = node.api.wait(t, timeout=150)
-    assert task["state"] == "failed" and task["reason"]["code"] == "timeout"
+@alongside
+def test_walltime_ends_a_run():
+    with Rig() as rig, Node(rig) as node:
+        node.up()
+        t = node.sh("sleep 300", walltime_s=60)
+        task = node.api.wait(t, timeout=150)
+        assert task["state"] == "failed" and task["reason"]["code"] == "timeout"
 
 
 # ---- rigs of their own ----
 
-def test_a_job_forgotten_before_anyone_looked(tmp_path):
+@alongside
+def test_a_job_forgotten_before_anyone_looked():
     with Rig(SLURM_RIG_MIN_JOB_AGE="2") as rig:
-        with Node(rig, directory=tmp_path) as node:
+        with Node(rig) as node:
             node.up()
             t = node.sh("sleep 4; exit 5")
             node.api.wait(t, ("running",))
@@ -590,9 +633,7 @@ def test_a_job_forgotten_before_anyone_looked(tmp_path):
             node.start()
             assert node.api.wait(t)["exit_code"] == 5
         # without a shared directory nobody knows: it is lost, and runs again
-        other = tmp_path / "other"
-        other.mkdir()
-        with Node(rig, directory=other, shared=False) as node:
+        with Node(rig, shared=False) as node:
             node.up()
             t = node.sh("sleep 4; exit 5")
             node.api.wait(t, ("running",))
@@ -605,7 +646,8 @@ def test_a_job_forgotten_before_anyone_looked(tmp_path):
             assert node.api.wait(t)["exit_code"] == 5
 
 
-def test_a_preempted_job_is_chosen_anew(tmp_path):
+@alongside
+def test_a_preempted_job_is_chosen_anew():
     with Rig("--preempt") as rig, Node(rig) as node:
         node.up()
         count = node.where / "count"
@@ -623,7 +665,8 @@ def test_a_preempted_job_is_chosen_anew(tmp_path):
 
 # ---- re-routing ----
 
-def test_runs_of_a_silent_cluster_move_and_the_old_ones_are_ended(tmp_path):
+@alongside
+def test_runs_of_a_silent_cluster_move_and_the_old_ones_are_ended():
     """The clusters' doors close, the nodes work on: what waits there moves at once, what runs is
     stopped in the shared directory first, and what is found when the doors open is ended."""
     with Rig() as rig, Node(rig, ("east", "west"), ahead_s=86400) as node:
@@ -656,10 +699,11 @@ def test_runs_of_a_silent_cluster_move_and_the_old_ones_are_ended(tmp_path):
         assert sorted(ends) == sorted([node.run_id(waits, 2), node.run_id(runs, 2)])
 
 
-def test_runs_of_a_silent_cluster_without_a_shared_directory_are_given_up_by_order_only(tmp_path):
+@alongside
+def test_runs_of_a_silent_cluster_without_a_shared_directory_are_given_up_by_order_only():
     """Nothing can be taken back, so they stay; the operator's word sends them elsewhere, and the old
     ones are ended when the cluster is back."""
-    with Rig() as rig, Node(rig, ("east", "west"), directory=tmp_path, shared=False) as node:
+    with Rig() as rig, Node(rig, ("east", "west"), shared=False) as node:
         node.up("east"), node.up("west")
         node.api.post("/v1/pools/west/drain", json={"reason": "east first"})
         count = node.where / "count"
