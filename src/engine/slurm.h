@@ -2,7 +2,10 @@
  *
  *   slurm.c        the operations of an engine
  *   slurm_run.c    the life of a run
- *   slurm_poll.c   the connection: version, nodes, listings; is the cluster up?
+ *   slurm_poll.c   the connection: version, nodes, listings
+ *   slurm_listing.c  a listing: jobs of ours, and of nobody
+ *   slurm_seen.c   what its pool is told of a listing
+ *   slurm_silent.c  is the cluster up?  Runs of one that is not
  *   slurm_files.c  the shared directory, from worker threads
  *   slurm_rest.c   one call to slurmrestd
  * Without state: slurm_conf, slurm_api (versions), slurm_job, slurm_node, slurm_script.
@@ -163,10 +166,29 @@ void slurm_job_end(struct slurm *s, uint64_t job, const char *run_id);   /* a jo
 void slurm_poll_start(struct slurm *s);
 void slurm_poll_within(struct slurm *s, int64_t ms);    /* something was asked: look so soon */
 void slurm_poll_done(struct slurm *s);
+int64_t slurm_poll_interval_ms(const struct slurm *s);  /* from one listing to the next */
+
+/* ---- slurm_listing.c ---- */
+
+struct slurm_listing *slurm_listing_read(const char *text, size_t n);   /* any thread; l->r, l->err */
+void slurm_listing_free(struct slurm_listing *l);
+void slurm_listing_apply(struct slurm *s);      /* s->seen: tell our runs, end what nobody wants */
+void slurm_orphans_forget(struct slurm *s, int64_t before_ms);
+
+/* ---- slurm_seen.c ---- */
+
+void slurm_tell_seen(struct slurm *s);          /* s->nodes and s->seen */
+void slurm_count_end(struct slurm *s);
+void slurm_count_rate(struct slurm *s, int64_t now);
+
+/* ---- slurm_silent.c ---- */
+
 /* Whether calls come through.  `token`: the cluster does not accept ours. */
 void slurm_well(struct slurm *s);
 void slurm_unwell(struct slurm *s, bool token, const char *why, const char *why_zh);
-void slurm_count_end(struct slurm *s);
+void slurm_tell_pool(struct slurm *s, bool up, const struct pool_seen *seen);
+void slurm_while_silent(struct slurm *s);       /* ends and fences in the shared directory */
+void slurm_between_listings(struct slurm *s);   /* ends there */
 
 /* ---- slurm_rest.c ---- */
 
