@@ -124,7 +124,10 @@ static void outcome(const json_t *t)
 	out_pair(tr("cost", "费用"), tr("%s, %s, %s of CO₂", "%s，%s，二氧化碳 %s"),
 		 out_yuan(out_i(t, "cost_micro", 0), a), out_energy(out_i(t, "energy_j", 0), b),
 		 out_carbon(out_i(t, "carbon_mg", 0), c));
-	if (out_i(u, "run_ms", 0))
+	if (out_i(u, "run_ms", 0) && !out_i(u, "memory_peak_mb", 0))
+		out_pair(tr("used", "实际使用"), tr("%.2f s of cpu; memory was not measured",
+						    "CPU %.2f 秒；内存未测量"), out_f(u, "cpu_ms") / 1000);
+	else if (out_i(u, "run_ms", 0))
 		out_pair(tr("used", "实际使用"), tr("%.2f s of cpu, %s of memory at most",
 						    "CPU %.2f 秒，内存峰值 %s"),
 			 out_f(u, "cpu_ms") / 1000,

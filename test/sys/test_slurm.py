@@ -79,6 +79,8 @@ def test_a_run_gives_its_code_its_output_and_its_time(node):
     run = node.runs(t)[0]
     assert run["end"] == "exit" and run["exit_code"] == 3
     assert 1100 <= run["usage"]["run_ms"] < 6000
+    assert run["usage"]["memory_peak_mb"] == 0      # not known, and said so
+    assert "memory was not measured" in node.cli("show", str(t)).stdout
     assert node.cli("logs", str(t)).stdout.startswith("out")
     assert "err" in node.cli("logs", "--stderr", str(t)).stdout
 
