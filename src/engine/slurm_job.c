@@ -347,8 +347,8 @@ static enum slurm_verdict waiting(const struct slurm_job *j, struct engine_event
 		return stuck(ev, ENGINE_EV_LOST);
 	}
 	if (j->restarts || j->state == SLURM_REQUEUED) {
-		snprintf(text, size, "its node failed and the cluster queued it again; it was taken "
-			 "back, to be chosen anew");
+		snprintf(text, size, "its node failed or could not start it (is its user known there?), and "
+			 "the cluster queued it again; it was taken back, to be chosen anew");
 		return stuck(ev, ENGINE_EV_LOST);
 	}
 	if (hopeless(j)) {

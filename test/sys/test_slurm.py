@@ -620,6 +620,88 @@ def test_walltime_ends_a_run():
         assert task["state"] == "failed" and task["reason"]["code"] == "timeout"
 
 
+# ---- more of what a cluster does by itself ----
+
+@alongside
+def test_a_frozen_slurmrestd_takes_the_pool_down_and_its_run_is_counted_once():
+    with Rig() as rig, Node(rig, fence_s=0) as node:
+        node.up()
+        t = node.sh("sleep 3; exit 7")
+        node.api.wait(t, ("running",))
+        rig.fault("freeze", "east", "slurmrestd")
+        try:
+            assert "does not answer" in node.up(want=False, seconds=90)["why"]
+        finally:
+            rig.fault("thaw", "east", "slurmrestd")
+        assert node.api.wait(t, timeout=60)["exit_code"] == 7 and len(node.runs(t)) == 1
+
+
+@alongside
+def test_a_killed_slurmd_leaves_its_run_alone():
+    """slurmd gone is not the node gone: the job lives on and tells its end."""
+    with Rig() as rig, Node(rig) as node:
+        node.up()
+        count = node.where / "count"
+        t = node.sh(f"echo $SLURMD_NODENAME >>{count}; sleep 6; exit 7")
+        node.api.wait(t, ("running",))
+        on = until(lambda: lines(count))[0]
+        rig.fault("kill", "east", f"slurmd-{on}")
+        try:
+            assert node.api.wait(t, timeout=60)["exit_code"] == 7
+        finally:
+            rig.fault("start", "east", f"slurmd-{on}")
+        assert len(node.runs(t)) == 1 and len(lines(count)) == 1
+
+
+@alongside
+def test_a_restarted_slurmctld_keeps_its_run():
+    with Rig() as rig, Node(rig) as node:
+        node.up()
+        t = node.sh("sleep 8; exit 7")
+        node.api.wait(t, ("running",))
+        time.sleep(3)       # it has saved its state
+        rig.fault("stop", "east", "slurmctld")
+        rig.fault("start", "east", "slurmctld")
+        assert node.api.wait(t, timeout=60)["exit_code"] == 7 and len(node.runs(t)) == 1
+
+
+@alongside
+def test_a_run_that_ignores_the_wish_to_end_is_cancelled_all_the_same():
+    with Rig() as rig, Node(rig) as node:
+        node.up()
+        t = node.sh("trap '' TERM; while :; do sleep 1; done")
+        node.api.wait(t, ("running",))
+        node.api.post(f"/v1/tasks/{t}/cancel")
+        assert node.api.wait(t, timeout=60)["state"] == "cancelled"
+        until(lambda: rig.job_of("east", node.run_id(t))[1] == "CANCELLED")
+
+
+def test_a_run_that_dies_of_a_signal_says_so(node):
+    for number in 9, 11:
+        task = node.api.wait(node.sh(f"kill -{number} $$"))
+        assert (task["state"], task["reason"]["code"], task["exit_code"]) == ("failed", "signal", 128 + number)
+
+
+def test_a_script_that_slurm_would_cut_off_is_refused(node):
+    """Slurm takes a NUL for the end of the script, and runs the rest of it silently not."""
+    r = node.api.post("/v1/tasks", json={"script": "echo a\0; echo b"})
+    assert r.status_code == 400
+
+
+def test_a_user_that_the_cluster_does_not_know_gets_no_run(rig):
+    """The trap: root's token is good for any name, and a job of nobody never starts."""
+    with Node(rig, user="nosuchuser") as node:
+        node.up()
+        count = node.where / "count"
+        t = node.sh(f"echo x >>{count}")
+        until(lambda: node.runs(t) and node.runs(t)[0]["end"], 40)
+        run = node.runs(t)[0]
+        assert run["end"] == "lost" and "user known there" in run["text"] and not lines(count)
+        until(lambda: rig.job_of("east", run["run_id"])[1] == "CANCELLED")
+        node.api.post(f"/v1/tasks/{t}/cancel")
+        node.api.wait(t)
+
+
 # ---- rigs of their own ----
 
 @alongside
