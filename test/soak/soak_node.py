@@ -127,8 +127,9 @@ class Node:
         return done.returncode, done.stdout.strip(), done.stderr.strip()
 
     def shims(self):
-        """The processes that stand over our runs; not a job of theirs that has not been exec'ed yet."""
-        mine = {}
+        """The processes that stand over our runs, and (task number, attempt) of each; not a job of theirs
+        that has not been exec'ed yet."""
+        mine, run = {}, {}
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
@@ -139,7 +140,8 @@ class Node:
                 if words[0].endswith(b"suanlu-shim") and str(self.dir).encode() in b" ".join(words):
                     with contextlib.suppress(OSError), open(f"/proc/{entry}/stat") as f:
                         mine[int(entry)] = int(f.read().rsplit(") ", 1)[1].split()[1])
-        return [pid for pid, parent in mine.items() if parent not in mine]
+                        run[int(entry)] = words[1].decode().rsplit("-", 2)[1:]
+        return {pid: tuple(map(int, run[pid])) for pid, parent in mine.items() if parent not in mine}
 
     def rss_mb(self):
         with open(f"/proc/{self.process.pid}/status") as f:
