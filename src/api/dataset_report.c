@@ -1,7 +1,7 @@
 /* dataset_report.c - where has this data set been: one walk through the journal
  *
  * Its labels and who changed them, every submission that reads it (by its name, or by a URL that
- * it covers), every pool that was refused for these and why, every run.
+ * it covers), every decision for these, every pool that was refused and why, every run.
  */
 
 #include "api/call.h"
@@ -18,6 +18,8 @@
 enum {
 	PAGE = 1000,
 	RUNS_MAX = 2000,        /* listed one by one; all are counted */
+	DECIDED_MAX = 2000,     /* the same of decisions */
+	REFUSED_MAX = 50000,    /* reasons in these: a decision may refuse a thousand pools */
 	LABELS_MAX = 1000,
 	URLS_MAX = 64,          /* places where it was */
 };
@@ -35,8 +37,8 @@ struct report {
 	char *urls[URLS_MAX];
 	unsigned nurls;
 	struct reader *readers;
-	json_t *labels, *pools, *runs, *last;   /* last: task -> its run in the list */
-	uint64_t tasks, nruns, decisions;
+	json_t *labels, *pools, *decided, *runs, *last; /* last: task -> its run in the list */
+	uint64_t tasks, nruns, decisions, nrefused;
 };
 
 static void report_free(struct report *p)
@@ -51,6 +53,7 @@ static void report_free(struct report *p)
 		free(p->urls[i]);
 	json_decref(p->labels);
 	json_decref(p->pools);
+	json_decref(p->decided);
 	json_decref(p->runs);
 	json_decref(p->last);
 	free(p);
@@ -155,23 +158,56 @@ static json_t *pool_of(struct report *p, const char *name)
 	return pool;
 }
 
-static void refusals(struct report *p, const json_t *why)
+/* The reasons of one pool, counted; a list of them for the decision. */
+static json_t *reasons_of(struct report *p, const char *name, const json_t *reasons)
 {
-	const json_t *pool, *reason;
-	size_t i, k;
+	json_t *codes = json_array(), *pool = pool_of(p, name);
+	const json_t *reason;
+	size_t i;
+
+	json_array_foreach(reasons, i, reason) {
+		const char *code = json_string_value(json_object_get(reason, "reason"));
+
+		if (!code)
+			continue;
+		count(json_object_get(pool, "refused"), code);
+		json_array_append_new(codes, json_string(code));
+	}
+	return codes;
+}
+
+static json_t *refusals(struct report *p, const json_t *why)
+{
+	json_t *all = json_object();
+	const json_t *pool;
+	size_t i;
 
 	json_array_foreach(json_object_get(why, "pools"), i, pool) {
 		const char *name = json_string_value(json_object_get(pool, "pool"));
 
-		if (!name || json_object_get(pool, "rank"))
-			continue;
-		json_array_foreach(json_object_get(pool, "reasons"), k, reason) {
-			const char *code = json_string_value(json_object_get(reason, "reason"));
-
-			if (code)
-				count(json_object_get(pool_of(p, name), "refused"), code);
-		}
+		if (name && !json_object_get(pool, "rank"))
+			json_object_set_new(all, name,
+					    reasons_of(p, name, json_object_get(pool, "reasons")));
 	}
+	return all;
+}
+
+static void decision(struct report *p, const struct store_row *row, const json_t *doc)
+{
+	json_t *refused = refusals(p, json_object_get(doc, "why"));
+	const json_t *codes;
+	const char *name;
+	bool room = p->decisions++ == json_array_size(p->decided) &&
+		    json_array_size(p->decided) < DECIDED_MAX && p->nrefused < REFUSED_MAX;
+
+	json_object_foreach(refused, name, codes)
+		p->nrefused += json_array_size(codes);
+	if (room)
+		json_array_append_new(p->decided,
+			json_pack("{s:o, s:I, s:s, s:O*, s:O}", "at", time_json(row->at_ms), "task",
+				  (json_int_t)row->task, "what", record_kind_name(row->kind), "pool",
+				  json_object_get(doc, "pool"), "refused", refused));
+	json_decref(refused);
 }
 
 static void run_begins(struct report *p, const struct store_row *row, const struct reader *r,
@@ -215,10 +251,8 @@ static void task_row(struct report *p, const struct store_row *row, const json_t
 	HASH_FIND(hh, p->readers, &row->subject, sizeof(row->subject), r);
 	if (!r)
 		return;
-	if (json_object_get(doc, "why")) {
-		p->decisions++;
-		refusals(p, json_object_get(doc, "why"));
-	}
+	if (json_object_get(doc, "why"))
+		decision(p, row, doc);
 	if (row->kind == RECORD_CHOOSE)
 		run_begins(p, row, r, doc);
 	else if (row->kind == RECORD_END || row->kind == RECORD_LOST)
@@ -255,10 +289,10 @@ static void answer(struct report *p)
 
 	json_object_foreach(p->pools, name, pool)
 		json_array_append(pools, pool);
-	reply_json(c, 200, json_pack("{s:s, s:O, s:I, s:I, s:o, s:I, s:O}", "dataset", p->name, "labels",
-				     p->labels, "submissions", (json_int_t)p->tasks, "decisions",
-				     (json_int_t)p->decisions, "pools", pools, "runs_in_all",
-				     (json_int_t)p->nruns, "runs", p->runs));
+	reply_json(c, 200, json_pack("{s:s, s:O, s:I, s:I, s:O, s:o, s:I, s:O}", "dataset", p->name,
+				     "labels", p->labels, "submissions", (json_int_t)p->tasks, "decisions",
+				     (json_int_t)p->decisions, "decided", p->decided, "pools", pools,
+				     "runs_in_all", (json_int_t)p->nruns, "runs", p->runs));
 }
 
 static void on_done(struct walk *w, int r)
@@ -294,6 +328,7 @@ void api_dataset_report(struct api_call *c)
 	snprintf(p->name, sizeof(p->name), "%s", c->param);
 	p->labels = json_array();
 	p->pools = json_object();
+	p->decided = json_array();
 	p->runs = json_array();
 	p->last = json_object();
 	p->walk.row = on_row;

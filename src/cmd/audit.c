@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { O_STATE = 256, O_AFTER, O_LIMIT, O_KIND, O_EXPECT, O_PART, O_MARKDOWN };
+enum { O_STATE = 256, O_AFTER, O_LIMIT, O_KIND, O_EXPECT, O_PART, O_MARKDOWN, O_HTML };
 enum { LIST_DEFAULT = 50, LIST_MAX = 1000000, LINE_MAX_BYTES = 8 << 20, PAGE = 1000 };
 
 static const struct opt opts[] = {
@@ -32,11 +32,12 @@ static const struct opt opts[] = {
 	  "verify：先前记下的条目必须仍然存在" },
 	{ O_PART, "part", NULL, "verify: the file may begin in the middle", "verify：文件可以不从头开始" },
 	{ O_MARKDOWN, "markdown", NULL, "dataset: as a page of Markdown", "dataset：输出 Markdown" },
+	{ O_HTML, "html", "FILE", "dataset: write a page to be printed there", "dataset：写出可打印的网页" },
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
 struct audit_cmd {
-	const char *state, *kind, *file;
+	const char *state, *kind, *file, *html;
 	uint64_t after, limit;
 	bool after_given, part, markdown;
 	uint64_t expect_no;             /* 0: nothing is expected */
@@ -396,12 +397,32 @@ static int head(struct audit_cmd *a)
 
 /* ---- dataset ---- */
 
+static int dataset_page(struct audit_cmd *a, const char *path)
+{
+	_cleanup_(mem_freep) char *text = NULL;
+	json_t *doc = NULL;
+	int r = remote_call(a->r, "GET", path, NULL, &doc, &text), bad = 0;
+
+	if (!r)
+		bad = report_html(doc, a->html);
+	if (bad)
+		out_safe(stderr, tr("suanlu audit: could not write %s: %s\n",
+				    "suanlu audit：无法写出 %s：%s\n"), a->html, strerror(-bad));
+	else if (!r && cmd_global.json)
+		puts(text);
+	json_decref(doc);
+	return bad ? CMD_INTERNAL : r;
+}
+
 static int dataset(struct audit_cmd *a)
 {
 	_cleanup_(mem_freep) char *path = remote_path("/v1/datasets/", a->file, "/report");
 	json_t *doc = NULL;
-	int r = remote_get(a->r, path, &doc);
+	int r;
 
+	if (a->html)
+		return dataset_page(a, path);
+	r = remote_get(a->r, path, &doc);
 	if (!r && doc)
 		report_print(doc, a->markdown);
 	json_decref(doc);
@@ -452,6 +473,9 @@ static int option(struct audit_cmd *a, int key, const char *value)
 	case O_MARKDOWN:
 		a->markdown = true;
 		return 0;
+	case O_HTML:
+		a->html = value;
+		return 0;
 	case O_AFTER:
 		a->after_given = true;
 		return number(value, "after", INT64_MAX, &a->after);
@@ -495,6 +519,9 @@ static int operands(const struct opt_scan *s, struct audit_cmd *a, const char **
 							   "`audit dataset` 需要数据集名称"));
 		return 0;
 	}
+	if (a->html || a->markdown)
+		return opt_usage("audit", "%s", tr("--html and --markdown go with `audit dataset`",
+						   "--html 与 --markdown 只用于 `audit dataset`"));
 	if (n > 2 || (a->file && strcmp(*ret_part, "verify")))
 		return opt_usage("audit", tr("\"%.40s\" is too much", "多余的参数 “%.40s”"),
 				 s->argv[s->at + (n > 2 ? 2 : 1)]);

@@ -46,7 +46,14 @@ static const char style[] =
 	"td:first-child,th:first-child{text-align:left}tr:last-child td{border-bottom:0}\n"
 	".less{color:#1f7a4a}.more{color:#b3261e}\n"
 	".note{color:#5b6675;font-size:.88em}.note li{margin:.15em 0}\n"
-	"@media print{body{background:#fff}figure,.tile{break-inside:avoid}}\n";
+	".text td,.text th{text-align:left;vertical-align:top}"
+	".text td:last-child{white-space:normal;min-width:14em;overflow-wrap:anywhere}\n"
+	"@media(max-width:600px){.text td{white-space:normal}.text td:last-child{min-width:9em}"
+	"td,th{padding:.4em .5em}}\n"
+	"@page{size:A4;margin:14mm}\n"
+	"@media print{body{background:#fff;font-size:11px}main{padding:0}tr,figure,.tile"
+	"{break-inside:avoid}.wide{overflow:visible}.text td{white-space:normal;"
+	"overflow-wrap:anywhere}td,th{padding:.35em .5em}}\n";
 
 void page_safe(FILE *f, const char *text)
 {
@@ -70,6 +77,8 @@ void page_begin(FILE *f, const char *zh, const char *en)
 {
 	fprintf(f,
 		"<!doctype html>\n<html lang=\"zh-CN\"><head><meta charset=\"utf-8\">\n"
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+		"style-src 'unsafe-inline'\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width\">\n"
 		"<title>算路 · %s · Suanlu %s</title>\n<style>\n%s</style></head><body><main>\n"
 		"<header><h1>算路 · %s<small>Suanlu · %s</small></h1>\n",

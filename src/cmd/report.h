@@ -8,4 +8,7 @@
 /* The answer of GET /v1/datasets/{name}/report, as tables or as Markdown. */
 void report_print(const json_t *doc, bool as_markdown);
 
+/* The same as one HTML page to be printed.  0 or -errno. */
+int report_html(const json_t *doc, const char *file);
+
 #endif

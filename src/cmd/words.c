@@ -107,6 +107,13 @@ static const char *end(const char *code)
 	return NULL;
 }
 
+const char *words_end(const char *code)
+{
+	const char *s = end(code);
+
+	return s || !code ? s : out_state(code);
+}
+
 const char *words_choice(const json_t *task, char text[WORDS_MAX])
 {
 	int64_t n = out_i(task, "choices", 0);

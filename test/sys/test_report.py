@@ -14,7 +14,10 @@ import zlib
 import pytest
 import yaml
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from client import Daemon  # noqa: E402
+import test_quotas  # noqa: E402
 import test_plan  # noqa: E402
 import test_simulate  # noqa: E402
 
@@ -99,9 +102,14 @@ def colours(png):
     return seen
 
 
+def whole_in_one_file(text):
+    assert "://" not in text and "<script" not in text and "@import" not in text
+    assert "Content-Security-Policy\" content=\"default-src 'none';" in text
+
+
 def check(where, command, doc, lines, bars=0):
     text = (where / "report.html").read_text()
-    assert "http" not in text and "<script" not in text and "@import" not in text
+    whole_in_one_file(text)
     assert "算路" in text and "Suanlu" in text
     page = Page(browse(where, "--dump-dom"))
     assert len(page.figures) >= 5, command
@@ -145,3 +153,79 @@ def test_names_from_outside_cannot_add_markup(tmp_path):
     assert r.returncode == 0, r.stderr
     text = (tmp_path / "report.html").read_text()
     assert "&lt;b&gt;&amp;.csv" in text and not re.search(r"<b>&", text)
+
+
+EVIL = "</td><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">&'"
+
+
+@pytest.fixture
+def travelled(tmp_path):
+    """A data set that was read, kept from a pool and refused everywhere, with markup in every free text."""
+    pools = [test_quotas.pool("open", 1), test_quotas.pool("safe", 4)]
+    with Daemon({"pools": pools}, directory=tmp_path) as d:
+        data = {"name": "scans", "url": f"file://{d.files}/scans", "region": "cn/50", "level": 3}
+        assert d.api.post("/v1/datasets", json=data).status_code == 201
+        read = [{"dataset": "scans", "path": "in"}]
+        for _ in range(3):
+            d.api.wait(d.api.submit(command=["true"], inputs=read, name="<script>")["id"])
+        security = d.user("office", ("security",))
+        lower = dict(data, level=2, reason=EVIL)
+        assert security.post("/v1/datasets", json=lower).status_code in (200, 201)
+        raised = dict(data, level="core", reason=EVIL)
+        assert d.api.post("/v1/datasets", json=raised).status_code in (200, 201)
+        d.api.submit(command=["true"], inputs=read)
+        token = tmp_path / "token"
+        token.write_text(security.headers["Authorization"].split()[1])
+        token.chmod(0o600)
+
+        def audit(*args, lang="en"):
+            return subprocess.run([d.program, "--lang", lang, "--token-file", str(token), "--server",
+                                   "http://" + (d.state / "address").read_text(), "audit", *args],
+                                  capture_output=True, text=True, timeout=20, cwd=tmp_path)
+
+        yield audit
+
+
+@needs_browser
+@pytest.mark.parametrize("lang, says", [("en", ("data level", "done")), ("zh", ("数据级别", "已完成"))])
+def test_the_page_of_a_data_set_shows_every_decision_refusal_and_run(tmp_path, travelled, lang, says):
+    r = travelled("dataset", "scans", "--json", "--html", "report.html", lang=lang)
+    assert r.returncode == 0, r.stderr
+    doc = json.loads(r.stdout)
+    assert doc["decisions"] == len(doc["decided"]) >= 4 and len(doc["runs"]) == 3
+    assert doc["decided"][0]["pool"] == "safe" and doc["decided"][0]["refused"] == {"open": ["clearance"]}
+    assert doc["decided"][-1]["what"] == "refuse" and set(doc["decided"][-1]["refused"]) == {"open", "safe"}
+    whole_in_one_file((tmp_path / "report.html").read_text())
+    dom = browse(tmp_path, "--dump-dom")
+    page = Page(dom)
+    same(page.figures, doc)
+    rows = sum(len(doc[part]) for part in ("labels", "pools", "decided", "runs"))
+    assert page.count["table"] == 4 and page.count["tr"] == rows + 4
+    assert f"open: {says[0]}" in dom and f"<td>{says[1]}" in dom and "office" in dom
+
+
+@needs_browser
+def test_markup_in_a_reason_is_shown_and_not_done(tmp_path, travelled):
+    assert travelled("dataset", "scans", "--html", "report.html").returncode == 0
+    dom = browse(tmp_path, "--dump-dom")
+    page = Page(dom)
+    assert "script" not in page.count and "img" not in page.count
+    assert "<title>算路" in dom and "&lt;script&gt;document.title='taken'" in dom
+
+
+@needs_browser
+def test_the_page_of_a_data_set_prints_on_a4(tmp_path, travelled):
+    assert travelled("dataset", "scans", "--html", "report.html").returncode == 0
+    browse(tmp_path, f"--print-to-pdf={tmp_path}/page.pdf")
+    pdf = (tmp_path / "page.pdf").read_bytes()
+    boxes = re.findall(rb"/MediaBox ?\[ ?0 0 ([\d.]+) ([\d.]+)", pdf)
+    assert boxes and all(abs(float(w) - 595) < 2 and abs(float(h) - 842) < 2 for w, h in boxes), boxes
+    assert len(re.findall(rb"/Type ?/Page\b", pdf)) == 1
+
+
+def test_a_page_that_cannot_be_written_is_said(tmp_path, travelled):
+    r = travelled("dataset", "scans", "--html", "no/such/report.html")
+    assert r.returncode == 8 and "could not write no/such/report.html" in r.stderr
+    assert travelled("ls", "--html", "x.html").returncode == 2
+    r = travelled("dataset", "none", "--html", "report.html")
+    assert r.returncode == 4 and not (tmp_path / "report.html").exists()
