@@ -30,7 +30,7 @@ const struct cmd cmds[] = {
 	{ "tenant", "[ls | show NAME | new NAME | disable NAME | enable NAME | rm NAME]",
 	  "tenants: for whom tasks are run", "租户", cmd_tenant },
 	{ "user", "[ls | show NAME | new NAME | change NAME | disable NAME | enable NAME | rm NAME |\n"
-	  "                   reset NAME | login NAME | passwd | logout]",
+	  "                   reset NAME | recover NAME | login NAME | passwd | logout]",
 	  "accounts and their roles", "账号与角色", cmd_user },
 	{ "token", "[ls | new | revoke ID]", "tokens", "令牌", cmd_token },
 	{ "price", "[ls | set POOL]", "what an hour costs", "价格", cmd_price },

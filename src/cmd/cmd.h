@@ -59,6 +59,8 @@ struct pool_ask {
 		*constraint, *dir, *ca;
 };
 int cmd_pools_add(const struct pool_ask *a);
+/* Also main's: a one-time password for a security account of a state directory without a daemon. */
+int cmd_user_recover(const char *state, const char *name, const char *reason);
 /* Also main's: the audit log of a state directory.  `row` for each row of the journal beside it. */
 struct chain_entry;
 struct audit_row;

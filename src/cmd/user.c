@@ -8,16 +8,22 @@
 #include "cmd/remote.h"
 #include "cmd/roles.h"
 #include "cmd/secret.h"
+#include "domain/wire.h"
 
 #include <string.h>
 
-enum { O_TENANT = 256, O_ROLE, O_TITLE };
+enum { O_TENANT = 256, O_ROLE, O_TITLE, O_STATE, O_REASON };
+
+enum { REASON_MAX = 400 };              /* as those that the API takes */
 
 static const struct opt opts[] = {
 	{ O_TENANT, "tenant", "TENANT", "new: for which tenant", "new：所属租户" },
 	{ O_ROLE, "role", "R,R", "new, change: user, operator, admin, security, auditor",
 	  "new、change：角色 user、operator、admin、security、auditor" },
 	{ O_TITLE, "title", "TEXT", "new, change: the person's name", "new、change：姓名" },
+	{ O_STATE, "state", "DIR", "recover: of this directory, whose daemon is stopped",
+	  "recover：状态目录，其守护进程须已停止" },
+	{ O_REASON, "reason", "TEXT", "recover: why, for the audit log", "recover：原因，写入审计日志" },
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
@@ -192,6 +198,21 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 	return res;
 }
 
+/* Without a daemon: both options, and nothing else. */
+static int recover(const struct opt_part *p, const json_t *doc)
+{
+	const char *state = out_s(doc, "state"), *reason = out_s(doc, "reason"), *wrong;
+
+	if (!state || !reason || json_object_size(doc) != 2)
+		return opt_usage("user", "%s", tr("`user recover` wants --state and --reason",
+						  "`user recover` 需要 --state 和 --reason"));
+	wrong = !*reason ? tr("is empty", "为空") : strlen(reason) > REASON_MAX ? tr("is too long", "过长") :
+		wire_printable(reason);
+	if (wrong)
+		return opt_usage("user", tr("--reason %s", "--reason %s"), wrong);
+	return cmd_user_recover(state, p->name, reason);
+}
+
 static int check(const struct opt_part *p, const json_t *doc)
 {
 	bool new = !strcmp(p->part, "new"), change = !strcmp(p->part, "change");
@@ -199,6 +220,9 @@ static int check(const struct opt_part *p, const json_t *doc)
 	if (!p->name && strcmp(p->part, "ls") && strcmp(p->part, "passwd") &&
 	    strcmp(p->part, "logout"))
 		return opt_usage("user", tr("there is no \"user %.40s\"", "没有 “user %.40s”"), p->part);
+	if (json_object_get(doc, "state") || json_object_get(doc, "reason"))
+		return opt_usage("user", "%s", tr("--state and --reason go with `user recover`",
+						  "--state 和 --reason 只用于 `user recover`"));
 	if (json_object_size(doc) && !new && !change)
 		return opt_usage("user", "%s", tr("these options go with `user new` and `user change`",
 						  "这些选项只用于 `user new` 和 `user change`"));
@@ -213,6 +237,7 @@ static int check(const struct opt_part *p, const json_t *doc)
 
 int cmd_user(int argc, char **argv)
 {
+	static const char *const keys[] = { "tenant", "roles", "title", "state", "reason" };
 	struct opt_scan s = { .verb = "user", .opts = opts, .argc = argc, .argv = argv };
 	_cleanup_(remote_freep) struct remote *r = NULL;
 	json_t *doc = json_object();
@@ -220,12 +245,16 @@ int cmd_user(int argc, char **argv)
 	int key, res;
 
 	while ((key = opt_next(&s)) >= 0)
-		json_object_set_new(doc,
-				    key == O_TENANT ? "tenant" : key == O_TITLE ? "title" : "roles",
+		json_object_set_new(doc, keys[key - O_TENANT],
 				    key == O_ROLE ? list_json(s.value) : json_string(s.value));
 	res = key == OPT_END ? 0 : key == OPT_HELP ? -1 : CMD_USAGE;
 	if (res == 0)
-		res = opt_part(&s, "ls", "new|show|change|disable|enable|rm|login|reset", &p);
+		res = opt_part(&s, "ls", "new|show|change|disable|enable|rm|login|reset|recover", &p);
+	if (res == 0 && !strcmp(p.part, "recover")) {
+		res = recover(&p, doc);
+		json_decref(doc);
+		return res;
+	}
 	if (res == 0)
 		res = check(&p, doc);
 	if (res == 0)
