@@ -305,6 +305,7 @@ void api_password_reset(struct api_call *c);
 void api_own_token_list(struct api_call *c);
 void api_own_token_new(struct api_call *c);
 void api_own_token_revoke(struct api_call *c);
+json_t *quota_view(const struct flow *f, const char *tenant);   /* limits and what is used of them */
 void api_quota_own(struct api_call *c);
 void api_quota_list(struct api_call *c);
 void api_quota_get(struct api_call *c);

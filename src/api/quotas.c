@@ -12,7 +12,7 @@ static json_t *real_of(double v)
 	return json_real((double)(int64_t)(v * 1000 + 0.5) / 1000);
 }
 
-static json_t *quota_view(const struct flow *f, const char *tenant)
+json_t *quota_view(const struct flow *f, const char *tenant)
 {
 	struct flow_quota q;
 	json_t *doc = json_object();
@@ -21,6 +21,7 @@ static json_t *quota_view(const struct flow *f, const char *tenant)
 	json_object_set_new(doc, "tenant", json_string(tenant));
 	json_object_set_new(doc, "limits", quota_json(&q.quota));
 	json_object_set_new(doc, "running", json_integer(q.running));
+	json_object_set_new(doc, "waiting", json_integer(q.waiting));
 	json_object_set_new(doc, "accelerator_hours", real_of((double)q.accel_ms / 3600000));
 	json_object_set_new(doc, "usage_hours", real_of(q.usage_hours));
 	json_object_set_new(doc, "usage_part", real_of(q.usage_part));

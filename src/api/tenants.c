@@ -43,12 +43,21 @@ void api_tenant_list(struct api_call *c)
 	reply_send(c);
 }
 
+/* One alone comes with its limits and what it uses of them. */
+static json_t *tenant_view(const struct flow *f, const struct tenant *t)
+{
+	json_t *doc = tenant_json(t);
+
+	json_object_set_new(doc, "quota", quota_view(f, t->name));
+	return doc;
+}
+
 void api_tenant_get(struct api_call *c)
 {
 	const struct tenant *t = flow_tenant_find(c->api->flow, c->param);
 
 	if (t)
-		reply_json(c, 200, tenant_json(t));
+		reply_json(c, 200, tenant_view(c->api->flow, t));
 	else
 		reply_no(c, NO_NOT_FOUND, NULL, "there is no tenant of this name",
 			 "GET /v1/tenants lists them");
@@ -60,7 +69,7 @@ static void answer(struct api_call *c, int r, unsigned status, const struct tena
 	if (r)
 		reply_err(c, r, err);
 	else
-		reply_json(c, status, tenant_json(t));
+		reply_json(c, status, tenant_view(c->api->flow, t));
 }
 
 void api_tenant_new(struct api_call *c)

@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/opt.h"
 #include "cmd/out.h"
+#include "cmd/quota.h"
 #include "cmd/remote.h"
 
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static int option(json_t *doc, int key, const char *value)
 	return 0;
 }
 
-/* "3 of 8", or "3" without a limit. */
+/* "3 of 8", or "3, no limit". */
 static void used(const char *title, const char *is, const json_t *limits, const char *key)
 {
 	int64_t max = out_i(limits, key, -1);
@@ -54,21 +55,32 @@ static void used(const char *title, const char *is, const json_t *limits, const 
 		out_pair(title, tr("%s of %lld", "%s / %lld"), is, (long long)max);
 }
 
-static void show(const json_t *q)
+static void used_tasks(const char *title, const json_t *q, const char *key)
+{
+	char text[OUT_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%lld", (long long)out_i(q, key, 0));
+	used(title, text, json_object_get(q, "limits"), key);
+}
+
+void quota_print(const json_t *q)
 {
 	const json_t *l = json_object_get(q, "limits");
 	char text[OUT_TEXT_MAX];
 
-	out_pair_s(tr("tenant", "租户"), out_s(q, "tenant"));
-	snprintf(text, sizeof(text), "%lld", (long long)out_i(q, "running", 0));
-	used(tr("running", "运行中"), text, l, "running");
-	if (out_i(l, "waiting", -1) >= 0)
-		out_pair(tr("may wait", "可排队"), "%lld", (long long)out_i(l, "waiting", 0));
+	used_tasks(tr("running", "运行中"), q, "running");
+	used_tasks(tr("waiting", "排队中"), q, "waiting");
 	snprintf(text, sizeof(text), "%.1f", out_f(q, "accelerator_hours"));
 	used(tr("accelerator-hours this month", "本月卡时"), text, l, "accelerator_hours");
 	out_pair(tr("weight", "权重"), "%g", out_f(l, "weight"));
 	out_pair(tr("used lately", "近期用量"), tr("%.1f %% of what all tenants used", "占全部租户的 %.1f%%"),
 		 out_f(q, "usage_part") * 100);
+}
+
+static void show(const json_t *q)
+{
+	out_pair_s(tr("tenant", "租户"), out_s(q, "tenant"));
+	quota_print(q);
 }
 
 static void limit_cell(struct out_table *t, const json_t *l, const char *key)
@@ -88,7 +100,8 @@ static void list(const json_t *all)
 	out_column(t, tr("TENANT", "租户"), OUT_LEFT);
 	out_column(t, tr("RUNNING", "运行中"), OUT_RIGHT);
 	out_column(t, tr("MAX", "上限"), OUT_RIGHT);
-	out_column(t, tr("WAITING MAX", "排队上限"), OUT_RIGHT);
+	out_column(t, tr("WAITING", "排队中"), OUT_RIGHT);
+	out_column(t, tr("MAX", "上限"), OUT_RIGHT);
 	out_column(t, tr("ACCEL-HOURS", "本月卡时"), OUT_RIGHT);
 	out_column(t, tr("MAX", "上限"), OUT_RIGHT);
 	out_column(t, tr("WEIGHT", "权重"), OUT_RIGHT);
@@ -100,6 +113,7 @@ static void list(const json_t *all)
 		out_cell(t, out_s(q, "tenant"));
 		out_cell_f(t, "%lld", (long long)out_i(q, "running", 0));
 		limit_cell(t, l, "running");
+		out_cell_f(t, "%lld", (long long)out_i(q, "waiting", 0));
 		limit_cell(t, l, "waiting");
 		out_cell_f(t, "%.1f", out_f(q, "accelerator_hours"));
 		limit_cell(t, l, "accelerator_hours");

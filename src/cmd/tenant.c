@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/opt.h"
 #include "cmd/out.h"
+#include "cmd/quota.h"
 #include "cmd/remote.h"
 
 #include <string.h>
@@ -49,6 +50,7 @@ static void show(const json_t *d)
 	out_pair_s(tr("title", "显示名称"), out_s(d, "title"));
 	out_pair_s(tr("made", "创建时间"), out_time(out_s(d, "created"), text));
 	out_pair_s(tr("state", "状态"), off ? tr("disabled", "已停用") : tr("good", "有效"));
+	quota_print(json_object_get(d, "quota"));
 }
 
 static int remove_one(struct remote *r, const char *name, const char *path)

@@ -305,11 +305,12 @@ int flow_refund(struct flow *f, uint64_t sub, uint64_t task, const struct money 
 
 struct flow_quota {
 	struct quota quota;
-	int64_t running;
+	int64_t running, waiting;       /* tasks: on pools; in the queue, or before it */
 	int64_t accel_ms;               /* of this month, reservations of runs alive included */
 	double usage_hours;             /* decayed: hours of the whole city */
 	double usage_part;              /* of what all tenants used, 0 to 1 */
 };
+/* FLOW_E_NOT_FOUND: there is no such tenant, so nothing would be bound by it. */
 int flow_quota_set(struct flow *f, const char *tenant, const json_t *doc, const struct token *who,
 		   struct err *err);
 void flow_quota(const struct flow *f, const char *tenant, struct flow_quota *ret);

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "domain/wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -290,10 +289,10 @@ int flow_quota_set(struct flow *f, const char *tenant, const json_t *doc, const 
 
 	if (!e)
 		e = quota_decode(doc, &q, err);
-	if (!e && wire_name(tenant))
-		e = err_field(err, "name", "of the tenant %s", wire_name(tenant));
-	if (!e && !share_find(f, tenant) && HASH_COUNT(f->shares) >= TOKENS_MAX)
-		e = err_set(err, FLOW_E_LIMIT, "there are %d tenants already", TOKENS_MAX);
+	if (!e && !flow_tenant_find(f, tenant)) {
+		e = err_set(err, FLOW_E_NOT_FOUND, "there is no tenant of this name");
+		err_hint(err, "an admin makes one: suanlu tenant new");
+	}
 	if (e)
 		return e;
 	r.doc = json_pack("{s:s, s:o, s:s}", "tenant", tenant, "quota", quota_json(&q), "by", who->name);
@@ -306,10 +305,11 @@ int flow_quota_set(struct flow *f, const char *tenant, const json_t *doc, const 
 void flow_quota(const struct flow *f, const char *tenant, struct flow_quota *ret)
 {
 	const struct share *s = share_find(f, tenant), *o, *tmp;
+	const struct tenant_entry *t = tenant_find(f, tenant);
 	int64_t now = clock_now_ms();
 	double all = 0;
 
-	*ret = (struct flow_quota){ 0 };
+	*ret = (struct flow_quota){ .waiting = t ? (int64_t)t->waiting : 0 };
 	quota_default(&ret->quota);
 	HASH_ITER(hh, f->shares, o, tmp)
 		all += o->usage;

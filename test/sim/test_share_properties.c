@@ -217,6 +217,13 @@ static void quota(unsigned tenant, const char *text)
 
 	snprintf(name, sizeof(name), "t%u", tenant);
 	assert_non_null(doc);
+	if (!flow_tenant_find(here->flow, name)) {
+		const struct tenant *made;
+		json_t *named = json_pack("{s:s}", "name", name);
+
+		assert_int_equal(flow_tenant_new(here->flow, named, &t, &made, &err), 0);
+		json_decref(named);
+	}
 	if (flow_quota_set(here->flow, name, doc, &t, &err))
 		fail_msg("%s: %s", err.field, err.text);
 	json_decref(doc);

@@ -47,8 +47,49 @@ def test_a_limit_is_seen_before_submitting_and_holds(daemon):
     assert lab.get("/v1/quota").json()["running"] == 1
 
 
+def test_a_tenant_is_shown_with_its_limits_and_what_it_uses(daemon):
+    lab = daemon.user("lab")
+    seen = daemon.api.get("/v1/tenants/lab").json()["quota"]
+    assert seen["limits"] == {"weight": 1} and seen["running"] == seen["waiting"] == seen["accelerator_hours"] == 0
+    set_quota(daemon, "lab", running=1, waiting=8, accelerator_hours=30, weight=2)
+    running = lab.submit(command=["sleep", "20"])["id"]
+    lab.wait(running, states=("running",))
+    lab.submit(command=["true"], array="0-2")
+    seen = daemon.api.get("/v1/tenants/lab").json()["quota"]
+    assert seen["limits"] == {"running": 1, "waiting": 8, "accelerator_hours": 30, "weight": 2}
+    assert seen["running"] == 1 and seen["waiting"] == 3 and seen["usage_part"] == 1
+    own, of_one = lab.get("/v1/quota").json(), daemon.api.get("/v1/quotas/lab").json()
+    for other in (own, of_one):         # one rendering; only what decays may have moved
+        assert {k: v for k, v in other.items() if k != "usage_hours"} == \
+               {k: v for k, v in seen.items() if k != "usage_hours"}
+    assert "quota" not in daemon.api.get("/v1/tenants").json()["tenants"][0]
+    text = daemon.cli("tenant", "show", "lab").stdout
+    for title, says in (("running", "1 of 1"), ("waiting", "3 of 8"), ("accelerator-hours this month", "0.0 of 30"),
+                        ("weight", "2"), ("used lately", "100.0 % of what all tenants used")):
+        assert any(line.startswith(title) and line.endswith(" " + says) for line in text.splitlines()), text
+    assert text.splitlines()[-5:] == daemon.cli("quota", "show", "lab").stdout.splitlines()[-5:]
+    zh = daemon.cli("tenant", "show", "lab", "--lang", "zh").stdout
+    assert "排队中" in zh and "3 / 8" in zh
+    lab.post(f"/v1/tasks/{running}/cancel")
+
+
+def test_limits_for_a_name_without_a_tenant_are_refused(daemon):
+    for name in ("labb", "gone"):
+        if name == "gone":
+            assert daemon.api.post("/v1/tenants", json={"name": "gone"}).status_code == 201
+            assert daemon.api.delete("/v1/tenants/gone").status_code == 204
+        said = daemon.api.post(f"/v1/quotas/{name}", json={"running": 1})
+        assert said.status_code == 404 and "no tenant" in said.json()["detail"], said.text
+    assert daemon.cli("quota", "set", "labb", "--running", "1").returncode == 4
+    assert not [q for q in daemon.api.get("/v1/quotas").json()["quotas"] if q["tenant"] in ("labb", "gone")]
+    assert daemon.api.post("/v1/tenants", json={"name": "rest"}).status_code == 201
+    assert daemon.api.post("/v1/tenants/rest", json={"disabled": True}).json()["quota"]["limits"] == {"weight": 1}
+    assert set_quota(daemon, "rest", running=0)["limits"]["running"] == 0      # to be enabled with it
+
+
 def test_limits_survive_a_restart(tmp_path):
     with Daemon({"pools": [pool("open", 1)]}, directory=tmp_path) as d:
+        assert d.api.post("/v1/tenants", json={"name": "lab"}).status_code == 201
         set_quota(d, "lab", running=2, accelerator_hours=10, weight=2.5)
         for _ in range(4):
             d.api.wait(d.api.submit(command=["true"])["id"])
@@ -67,7 +108,7 @@ def test_a_tenant_sees_its_own_limits_only_and_changes_none(daemon):
     assert lab.get("/v1/quotas").status_code == 403
     assert lab.post("/v1/quotas/lab", json={"running": 1000}).status_code == 403
     assert daemon.api.post("/v1/quotas/lab", json={"running": -1}).json()["field"] == "running"
-    assert daemon.api.post("/v1/quotas/not%20a%20name", json={"running": 1}).status_code == 400
+    assert daemon.api.post("/v1/quotas/not%20a%20name", json={"running": 1}).status_code == 404
     assert daemon.cli("quota", "set", "lab", "--running", "x").returncode == 2
     assert daemon.cli("quota", "set", "lab", "--running", "7").returncode == 0
     assert lab.get("/v1/quota").json()["limits"]["running"] == 7
