@@ -3,15 +3,11 @@
 #include "flow/books.h"
 
 #include "base/clock.h"
-#include "domain/wire.h"
+#include "domain/grant.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#define GRANT_MAX VOUCHER_FACE_MAX
-
-enum { REASON_TEXT_MAX = 300 };
 
 /* After the decoder: what it took from the client, and who and when. */
 static void commit(struct flow *f, enum record_kind kind, int64_t at_ms, json_t *doc)
@@ -168,28 +164,20 @@ static int budget_allowed(const struct flow *f, const char *tenant, int64_t micr
 
 int flow_budget_change(struct flow *f, const json_t *doc, const struct token *who, struct err *err)
 {
-	const char *tenant = NULL, *reason = NULL;
-	bool limited = true;
-	int64_t micro = 0;
+	struct grant g;
 	struct arena arena;
-	struct dec d;
 	int e = flow_busy(f, err);
 
 	if (e)
 		return e;
 	arena_init(&arena);
-	dec_begin(&d, doc, "", NULL, &arena, err);
-	wire_str(&d, "tenant", DEC_NEED, 63, wire_name, &tenant);
-	dec_i64(&d, "add_micro", DEC_OPT, -GRANT_MAX, GRANT_MAX, &micro);
-	dec_bool(&d, "limited", DEC_OPT, &limited);
-	wire_str(&d, "reason", DEC_NEED, REASON_TEXT_MAX, wire_printable, &reason);
-	e = dec_end(&d);
+	e = grant_decode(doc, &arena, &g, err);
 	if (!e)
-		e = budget_allowed(f, tenant, micro, err);
+		e = budget_allowed(f, g.tenant, g.micro, err);
 	if (!e)
 		commit(f, RECORD_BUDGET, clock_now_ms(),
-		       json_pack("{s:s, s:I, s:b, s:s, s:s}", "tenant", tenant, "add_micro",
-				 (json_int_t)micro, "limited", limited, "reason", reason, "by",
+		       json_pack("{s:s, s:I, s:b, s:s, s:s}", "tenant", g.tenant, "add_micro",
+				 (json_int_t)g.micro, "limited", g.limited, "reason", g.reason, "by",
 				 token_by(who)));
 	arena_done(&arena);
 	return e;
