@@ -211,7 +211,7 @@ static void make(void)
 	history = history_new();
 	for (unsigned i = 0; i < 20000; i++) {
 		snprintf(name, sizeof(name), "n%u", roll(60));
-		snprintf(kind, sizeof(kind), "k%u", roll(10));
+		snprintf(kind, sizeof(kind), "%s/k%u", roll(16) ? "lab" : "bank", roll(10));
 		history_add(history, kind, name, roll(3) ? "cpu" : model(), 1000 + roll(600000),
 			    3600);
 	}
@@ -264,13 +264,14 @@ static void run_ends(struct pool *p, uint64_t task)
 static void live(unsigned i, const struct decision *d)
 {
 	const struct task_spec *s = specs[i % TASKS];
+	char kind[HISTORY_KIND_MAX];
 	unsigned at = nruns % RUNS;
 	int64_t end_ms = now_ms + d->top.terms.run_p50_s * 1000;
 
 	now_ms += i % 16 ? 0 : 1000;
 	for (uint32_t k = 0; i % 16 == 0 && k < npools; k++)
 		pools[k]->seen_ms = now_ms - 1000;
-	history_add_on(history, s->kind, s->name, pools[i % npools]->chip, 1000,
+	history_add_on(history, history_kind(s->tenant, s->kind, kind), s->name, pools[i % npools]->chip, 1000,
 		       1000 + roll(600000), s->walltime_s);
 	if (d->outcome != OUTCOME_CHOSEN)
 		return;

@@ -133,9 +133,11 @@ static void follow_hold(struct flow *f, const struct task *t, enum task_state be
 static void learn(struct flow *f, const struct task *t, const struct record *r)
 {
 	const struct pool *p = t->pool < f->c.npools ? f->c.pools[t->pool] : NULL;
+	char kind[HISTORY_KIND_MAX];
 
 	if (p && r->kind == RECORD_END && r->event == TASK_EV_DONE)
-		history_add_on(f->history, t->spec->kind, t->spec->name, p->chip,
+		history_add_on(f->history, history_kind(t->spec->tenant, t->spec->kind, kind),
+			       t->spec->name, p->chip,
 			       p->speed_milli, r->usage.run_ms, t->spec->walltime_s);
 	if (p && r->kind == RECORD_START && t->chosen_ms)
 		history_add_wait(f->history, p->name, t->wait_p50_s,

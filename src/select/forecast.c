@@ -18,7 +18,8 @@ void pass_init(struct pass *x, const struct snapshot *s, const struct ask *a)
 	x->nruns = 0;
 	scope_init(&x->scope, a);
 	want_init(&x->want, a->spec, s->catalogue);
-	history_look(s->history, a->spec->kind, a->spec->name, a->spec->walltime_s, &x->history);
+	history_look(s->history, history_kind(a->spec->tenant, a->spec->kind, x->kind), a->spec->name,
+		     a->spec->walltime_s, &x->history);
 }
 
 /* Nothing is moved within the pool's own region, unless a link as specific was declared. */

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@
 enum {
 	KEY_MAX = 512,                  /* kind, name and chip; longer ones are not kept */
 	FAMILY_CHIPS_MAX = 16,          /* more kinds of chip than a city has */
-	KINDS_MAX = 1024, PAIRS_MAX = 4096, POOLS_KEPT_MAX = 10000,
+	KINDS_MAX = 4096, PAIRS_MAX = 4096, POOLS_KEPT_MAX = 10000,
 	FEW = 5,                        /* samples: below, the largest of them is no p90 */
 	SPEED_NONE = 1000,
 	SPEED_MAX = 1000 * 1000,        /* a thousand times: beyond it something was mismeasured */
@@ -120,6 +121,14 @@ static void key_pair(struct key *k, uint64_t kind, uint64_t lo, uint64_t hi)
 
 	k->n = sizeof(h);
 	memcpy(k->text, &h, sizeof(h));
+}
+
+/* Names have no slash. */
+const char *history_kind(const char *tenant, const char *kind, char out[HISTORY_KIND_MAX])
+{
+	snprintf(out, HISTORY_KIND_MAX, "%s%s%s", tenant ? tenant : "", tenant ? "/" : "",
+		 kind ? kind : "");
+	return out;
 }
 
 struct history *history_new(void)

@@ -3,6 +3,9 @@
  * Samples are kept per (kind, name, chip): the last HISTORY_RING run times.  From names
  * that ran on two chips the relative speed of these chips for that kind is learned.
  * Bounded: the least recently used entry goes first.  Pure; owned by flow.
+ *
+ * A node keeps each tenant's history apart, or one tenant could spoil the forecasts of another by
+ * runs of false length: the kind is then that of history_kind().
  */
 #ifndef SELECT_HISTORY_H
 #define SELECT_HISTORY_H
@@ -12,7 +15,12 @@
 
 enum { HISTORY_RING = 32, HISTORY_ENTRIES_MAX = 8192 };
 
+enum { HISTORY_KIND_MAX = 64 + 64 };    /* two names, with their 0 */
+
 struct history;
+
+/* A kind of one tenant's work; `tenant` NULL: of everybody's.  Gives `out` back. */
+const char *history_kind(const char *tenant, const char *kind, char out[HISTORY_KIND_MAX]);
 
 struct history *history_new(void);
 struct history *history_free(struct history *h);

@@ -46,6 +46,7 @@ struct pass {
 	struct scope scope;
 	struct want want;
 	struct history_view history;
+	char kind[HISTORY_KIND_MAX];    /* what `history` is about */
 	uint32_t nruns;
 	struct pass_run {
 		const char *chip;

@@ -270,6 +270,7 @@ static void stop(struct town *t, uint32_t task)
 	const struct past_task *x = &t->c->past->tasks[task];
 	struct city_fate *f = &t->result->fates[task];
 	struct city_sub *s = town_sub(t, x->sub);
+	char kind[HISTORY_KIND_MAX];
 
 	if (f->state == TASK_RUNNING) {
 		struct pool *p = t->c->pools[f->pool];
@@ -278,7 +279,8 @@ static void stop(struct town *t, uint32_t task)
 		f->state = TASK_DONE;
 		town_tenant(t, x->spec->tenant)->alive--;
 		if (x->state == TASK_DONE)
-			history_add_on(t->history, x->spec->kind, x->spec->name, p->chip,
+			history_add_on(t->history, history_kind(x->spec->tenant, x->spec->kind, kind),
+				       x->spec->name, p->chip,
 				       p->speed_milli, f->end_ms - f->start_ms, x->spec->walltime_s);
 		t->result->to_ms = f->end_ms > t->result->to_ms ? f->end_ms : t->result->to_ms;
 	} else {

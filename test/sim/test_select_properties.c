@@ -182,6 +182,7 @@ static void make_ask(struct world *w)
 static void make_world(struct world *w)
 {
 	static const char *const model[MODELS] = { "m0", "m1", "m2" };
+	char kind[HISTORY_KIND_MAX];
 
 	w->rng.s = rng_mix(seed, number);
 	for (uint32_t i = 0; i < MODELS; i++)
@@ -196,7 +197,8 @@ static void make_world(struct world *w)
 		make_pool(w, k);
 	make_ask(w);
 	if (chance(w, 10))
-		history_add_on(w->history, "train", w->spec.name, chips[below(w, 4)],
+		history_add_on(w->history, history_kind(w->spec.tenant, "train", kind),
+			       w->spec.name, chips[below(w, 4)],
 			       500 + 500 * below(w, 3), below(w, 4000000), w->spec.walltime_s);
 }
 
@@ -514,6 +516,7 @@ static void check_lists(struct world *w, struct shortlists *lists)
 /* What may happen between two decisions without another generation. */
 static void live_on(struct world *w)
 {
+	char kind[HISTORY_KIND_MAX];
 	uint32_t k = below(w, w->s.npools);
 	struct pool *p = &w->pool[k];
 
@@ -529,7 +532,8 @@ static void live_on(struct world *w)
 	w->lane[k].shadow_ms = chance(w, 20) ? w->s.now_ms + 1000 * below(w, 7200) : 0;
 	w->lane[k].ahead_cpu_ms = chance(w, 20) ? below(w, 1000000) : 0;
 	if (chance(w, 40))
-		history_add_on(w->history, "train", names[below(w, 4)], chips[below(w, 4)],
+		history_add_on(w->history, history_kind(w->spec.tenant, "train", kind),
+			       names[below(w, 4)], chips[below(w, 4)],
 			       500 + 500 * below(w, 3), below(w, 4000000), 600);
 }
 

@@ -153,6 +153,7 @@ static int teardown(void **state)
 
 static void live_on(struct city *c)
 {
+	char kind[HISTORY_KIND_MAX];
 	struct pool *p = &c->pool[roll(c, POOLS)];
 
 	c->s.now_ms += 1000 * roll(c, 30);
@@ -163,7 +164,8 @@ static void live_on(struct city *c)
 		p->nodes[i].cpu_free_milli = roll(c, 2) ? roll(c, p->nodes[i].cpu_milli + 1) : 0;
 	c->lane[p->id] = (struct lane){ .ahead_cpu_ms = roll(c, 2) ? roll(c, 100000000) : 0,
 		.shadow_ms = roll(c, 4) ? 0 : c->s.now_ms + 1000 * roll(c, 7200) };
-	history_add_on(c->history, c->specs[roll(c, SPECS)].kind, c->specs[roll(c, SPECS)].name,
+	history_add_on(c->history, history_kind("lab", c->specs[roll(c, SPECS)].kind, kind),
+		       c->specs[roll(c, SPECS)].name,
 		       chips[roll(c, 5)], roll(c, 2) ? 0 : 500 + 500 * roll(c, 3),
 		       1000 + roll(c, 4000000), 3600);
 }

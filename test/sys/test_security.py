@@ -169,3 +169,24 @@ def test_environment_and_signatures_are_shown_to_the_owner_alone(tmp_path):
         shown = [e["shown"] for e in entries if e["kind"] == "submit"]
         assert shown[0]["env"] == {"KEY": "***"} and shown[0]["inputs"][0]["url"].endswith("/in?***")
         assert "5ignature" not in d.log and "3nvironment" not in d.log
+
+
+def test_runs_of_false_length_do_not_move_the_forecast_of_another_tenant(tmp_path):
+    work = {"command": ["true"], "name": "iris", "kind": "train", "walltime_s": 3600}
+
+    def forecast(api):
+        decided = api.post("/v1/decisions", json=work).json()
+        run = decided["pools"][0]["terms"]
+        return run["run_basis"], run["run_p50_s"]
+
+    with Daemon({"pools": [FAKE]}, directory=tmp_path) as d:
+        lab, eve = d.user("lab"), d.user("eve")
+        assert forecast(lab) == ("walltime", 1800)
+        for _ in range(8):
+            eve.wait(eve.submit(**work)["id"])
+        assert forecast(eve) == ("history", 1)
+        assert forecast(lab) == ("walltime", 1800)
+        d.kill()
+        d.start()                       # what is learned is read again as it was
+        assert forecast(d.client(eve.headers["authorization"].split()[1])) == ("history", 1)
+        assert forecast(d.client(lab.headers["authorization"].split()[1])) == ("walltime", 1800)

@@ -218,10 +218,10 @@ static void a_run_known_to_be_short_goes_before_a_promise_whatever_its_walltime(
 	c->lane[HUB].shadow_ms = CITY_NOW + 600 * 1000;
 	assert_int_equal(on(c, HUB).wait_p50_s, 600);
 	for (int i = 0; i < 8; i++)
-		history_add(c->history, "render", "frame", "cpu", 60 * 1000, 3600);
+		history_add(c->history, "lab/render", "frame", "cpu", 60 * 1000, 3600);
 	assert_int_equal(on(c, HUB).wait_p50_s, 0);
 	for (int i = 0; i < 2; i++)                     /* one in five takes too long */
-		history_add(c->history, "render", "frame", "cpu", 700 * 1000, 3600);
+		history_add(c->history, "lab/render", "frame", "cpu", 700 * 1000, 3600);
 	assert_int_equal(on(c, HUB).wait_p50_s, 600);
 }
 

@@ -202,13 +202,49 @@ static void kinds_and_chips_without_number_are_bounded(void **state)
 	struct city *c = *state;
 	char text[32];
 
-	for (int i = 0; i < 1500; i++) {
+	for (int i = 0; i < 5000; i++) {
 		snprintf(text, sizeof(text), "k%d", i);
 		history_add(c->history, text, "iris", "cpu", 1000, 60);
 		history_add(c->history, "train", "iris", text, 1000, 60);
 	}
-	assert_string_equal(at(c, "iris", "k1499", 1000).basis, "history");
+	assert_string_equal(at(c, "iris", "k4999", 1000).basis, "history");
 	assert_string_equal(at(c, "iris", "k0", 1000).basis, "other_chip");
+}
+
+static struct run_forecast of(struct city *c, const char *tenant, const char *name, const char *chip)
+{
+	char kind[HISTORY_KIND_MAX];
+	struct run_forecast f;
+
+	history_forecast(c->history, history_kind(tenant, "train", kind), name, chip, 1000, 3600, &f);
+	return f;
+}
+
+static void a_tenant_does_not_spoil_the_forecasts_of_another(void **state)
+{
+	struct city *c = *state;
+	char kind[HISTORY_KIND_MAX], name[32];
+
+	for (int i = 0; i < 3; i++) {
+		history_add(c->history, history_kind("lab", "train", kind), "iris", "cpu", 600000, 3600);
+		history_add(c->history, kind, "iris", "a100-80-sxm", 60000, 3600);
+	}
+	/* False lengths under the same name, the same kind, and many names on the same chips. */
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "n%d", i % 100);
+		history_kind("eve", "train", kind);
+		history_add(c->history, kind, i % 2 ? "iris" : name, "cpu", 1000, 3600);
+		history_add(c->history, kind, i % 2 ? "iris" : name, "a100-80-sxm", 3600000, 3600);
+	}
+	assert_int_equal(of(c, "lab", "iris", "cpu").p50_s, 600);
+	assert_int_equal(of(c, "lab", "iris", "a100-80-sxm").p50_s, 60);
+	assert_int_equal(history_speed(c->history, history_kind("lab", "train", kind), "cpu",
+				       "a100-80-sxm"), 10000);
+	assert_string_equal(of(c, "lab", "new", "cpu").basis, "kind");
+	assert_int_equal(of(c, "lab", "new", "cpu").p50_s, 60);     /* the median of its own six */
+	/* Who has run nothing yet has the walltime, whatever others ran. */
+	assert_string_equal(of(c, "fresh", "iris", "cpu").basis, "walltime");
+	assert_string_equal(of(c, "eve", "iris", "cpu").basis, "history");
 }
 
 static void the_error_of_wait_forecasts_is_published(void **state)
@@ -247,6 +283,7 @@ int main(void)
 		CITY_TEST(a_name_that_is_too_long_is_not_kept),
 		CITY_TEST(the_least_recently_used_goes_first),
 		CITY_TEST(kinds_and_chips_without_number_are_bounded),
+		CITY_TEST(a_tenant_does_not_spoil_the_forecasts_of_another),
 		CITY_TEST(the_error_of_wait_forecasts_is_published),
 	};
 
