@@ -254,6 +254,7 @@ struct api *api_new(uv_loop_t *loop, struct flow *f, const char *version)
 	a->started_ms = clock_now_ms();
 	a->guard = guard_new();
 	a->work = work_new(loop, API_PASSWORDS, API_PASSWORDS_WAIT);
+	a->statements = work_new(loop, 1, API_STATEMENTS_WAIT);
 	return a;
 }
 
@@ -291,6 +292,7 @@ struct api *api_free(struct api *a)
 		return NULL;
 	api_stop(a);
 	work_free(a->work);
+	work_free(a->statements);
 	oidc_free(a->oidc);
 	guard_free(a->guard);
 	for (struct walk *w = a->walks; w; w = w->next)

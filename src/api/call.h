@@ -34,6 +34,7 @@ enum {
 	API_TOKEN_STREAMS_MAX = 200,    /* of one token, so that one client cannot take them all */
 	API_PASSWORDS = 2,              /* hashed at once: 64 MiB and a core each … */
 	API_PASSWORDS_WAIT = 32,        /* … and waiting for it: some seconds of work */
+	API_STATEMENTS_WAIT = 8,        /* beside the one that is being made; each holds its lines */
 	API_WALKS_MAX = 256,            /* reads of the journal under way */
 	API_PAST_MAX = 400000,          /* tasks being rebuilt from it, ~120 MB */
 };
@@ -69,6 +70,7 @@ struct api {
 	struct oidc *oidc;              /* NULL: no provider is configured */
 	struct guard *guard;            /* guard.c: wrong tokens and passwords */
 	struct work *work;              /* hashes of passwords */
+	struct work *statements;        /* documents of many lines */
 	uint32_t identities;            /* their version when the streams were last looked at */
 	struct timer *tick;
 	struct flow_watch *watch;       /* events.c: while an event stream is open */

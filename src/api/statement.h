@@ -13,7 +13,6 @@
 
 enum {
 	STATEMENT_LINES_MAX = 100000,   /* ~30 MB as text; more must be asked for by day */
-	STATEMENT_XLSX_MAX = 5000,      /* written in one go on the loop's thread, some 0.1 s */
 };
 
 enum party { PARTY_NONE, PARTY_TENANT, PARTY_OWNER, PARTY_ISSUER };

@@ -283,7 +283,8 @@ int statement_xlsx(const struct statement *s, struct buf *out, struct err *err)
 	if (fd < 0)
 		return err_set(err, -errno, "no memory for a table: %s", strerror(errno));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	book = workbook_new(path);
+	/* Rows go out as they come, else 100,000 lines are 1.4 million cells in memory. */
+	book = workbook_new_opt(path, &(lxw_workbook_options){ .constant_memory = LXW_TRUE });
 	xlsx_fill(s, book);
 	r = workbook_close(book);
 	if (r)

@@ -1,9 +1,14 @@
-/* statements.c - GET /v1/statements: read a month of what lasts, and answer in one of three forms */
+/* statements.c - GET /v1/statements: read a month of what lasts, and answer in one of three forms
+ *
+ * Rows become lines on the loop, a page at a time; a thread makes the document of them, which may
+ * take seconds.
+ */
 
 #include "api/statement.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "loop/work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +23,15 @@ struct asking {
 	struct statement *s;
 	enum format format;
 	bool full;
+	struct buf out;                 /* the document, and what went wrong with it */
+	int made;
 	struct err err;
 };
 
 static void asking_free(struct asking *x)
 {
 	statement_free(x->s);
+	buf_done(&x->out);
 	free(x);
 }
 
@@ -51,46 +59,66 @@ static int on_row(struct walk *w, const struct store_row *row)
 	return r < 0 ? r : x->full;
 }
 
-static bool too_long(const struct asking *x)
+/* On a thread: nothing but `x`. */
+static void make(void *arg)
 {
-	return x->full || (x->format == FORMAT_XLSX && x->s->n > STATEMENT_XLSX_MAX);
-}
+	struct asking *x = arg;
 
-static void file_name(struct api_call *c, const struct statement *s, const char *ending)
-{
-	static const char *const parties[] = { "", "tenant", "owner", "issuer" };
-
-	http_reply_header(c->req, "Content-Disposition",
-			  arena_printf(&c->req->arena, "attachment; filename=\"%s-%s.%s\"",
-				       parties[s->party], s->month, ending));
+	if (x->format == FORMAT_CSV)
+		statement_csv(x->s, &x->out);
+	else if (x->format == FORMAT_XLSX)
+		x->made = statement_xlsx(x->s, &x->out, &x->err);
+	else
+		statement_json(x->s, &x->out);
 }
 
 static void answer(struct api_call *c, struct asking *x)
 {
-	struct buf *b;
-	int r = 0;
+	static const char *const parties[] = { "", "tenant", "owner", "issuer" };
+	static const char *const types[] = {
+		"application/json", "text/csv; charset=utf-8",
+		"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	};
 
-	if (too_long(x)) {
-		reply_no(c, NO_BAD_REQUEST, "by", "that statement has too many lines",
-			 "ask for it with by=day");
+	if (x->made) {
+		reply_err(c, x->made, &x->err);
 		return;
 	}
-	b = reply_begin(c, 200);
-	if (x->format == FORMAT_CSV) {
-		c->type = "text/csv; charset=utf-8";
-		file_name(c, x->s, "csv");
-		statement_csv(x->s, b);
-	} else if (x->format == FORMAT_XLSX) {
-		c->type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-		file_name(c, x->s, "xlsx");
-		r = statement_xlsx(x->s, b, &x->err);
-	} else {
-		statement_json(x->s, b);
+	*reply_begin(c, 200) = x->out;
+	x->out = (struct buf){ 0 };
+	c->type = types[x->format];
+	if (x->format != FORMAT_JSON)
+		http_reply_header(c->req, "Content-Disposition",
+				  arena_printf(&c->req->arena, "attachment; filename=\"%s-%s.%s\"",
+					       parties[x->s->party], x->s->month,
+					       x->format == FORMAT_CSV ? "csv" : "xlsx"));
+	reply_send(c);
+}
+
+static void on_made(void *arg)
+{
+	struct asking *x = arg;
+
+	if (x->call) {
+		x->call->gone = NULL;
+		answer(x->call, x);
 	}
-	if (r)
-		reply_err(c, r, &x->err);
-	else
-		reply_send(c);
+	asking_free(x);
+}
+
+/* All rows were read.  0: `x` goes on; 1: it was answered. */
+static int make_it(struct api_call *c, struct asking *x)
+{
+	if (x->full) {
+		reply_no(c, NO_BAD_REQUEST, "by", "that statement has too many lines",
+			 "ask for it with by=day");
+		return 1;
+	}
+	buf_init(&x->out, API_OUT_MAX);
+	if (!work_start(c->api->statements, make, on_made, x))
+		return 0;
+	reply_no(c, NO_UNAVAILABLE, NULL, "too many statements are being made", NULL);
+	return 1;
 }
 
 static void on_done(struct walk *w, int r)
@@ -102,14 +130,12 @@ static void on_done(struct walk *w, int r)
 		walk_lasting(w, w->api, x->s->from_ms, x->s->until_ms, w->last, PAGE);
 		return;
 	}
-	if (c) {
+	if (c && !r && !make_it(c, x))
+		return;
+	if (c)
 		c->gone = NULL;
-		x->call = NULL;
-		if (r)
-			reply_err(c, r, &x->err);
-		else
-			answer(c, x);
-	}
+	if (c && r)
+		reply_err(c, r, &x->err);
 	asking_free(x);
 }
 

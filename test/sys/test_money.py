@@ -1,6 +1,7 @@
 """Prices, vouchers, budgets, refunds and statements of a real daemon: who may see them, and that every
 figure adds up to the ledger, to the last micro-yuan."""
 
+import concurrent.futures
 import csv
 import datetime
 import io
@@ -285,6 +286,26 @@ def test_the_sum_of_all_tenants_is_that_of_all_owners(node):
     paid = sum(ok(statement(node.api, tenant=t))["sum"]["total_micro"] for t in tenants)
     got = sum(ok(statement(node.api, owner=o))["sum"]["total_micro"] for o in owners)
     assert paid == got > 0
+
+
+def test_others_are_answered_while_a_long_table_is_made(node):
+    user, lines = node.user("long"), 7000       # it was 5,000 once, on the thread that answers
+    user.submit(command=["sleep", "0.01"], array=f"0-{lines - 1}", memory_mb=1, prefer="cheapest")
+    end = time.monotonic() + 100
+    while ok(statement(node.api, tenant="long", by="day"))["sum"]["runs"] < lines:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        table = pool.submit(statement, node.api, tenant="long", format="xlsx")
+        slowest, asked = 0, 0
+        while not table.done():
+            begun = time.monotonic()
+            assert node.api.get("/healthz").status_code == 200
+            slowest, asked = max(slowest, time.monotonic() - begun), asked + 1
+        made_s = table.result().elapsed.total_seconds()
+    head, rows, last = read_xlsx(table.result())
+    assert len(rows) == lines and last[MONEY["total_micro"]] == pytest.approx(sum(r[9] for r in rows))
+    assert asked >= 5 and slowest < made_s / 2, (asked, slowest, made_s)
 
 
 def test_headings_are_chinese_or_english(node):
