@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/region.h"
+#include "domain/wire.h"
 #include "engine/engine.h"
 
 #include <errno.h>
@@ -112,6 +113,56 @@ static void dec_http(struct dec *d, const json_t *json, struct http_limits *l)
 		d->r = x.r;
 }
 
+/* Links are resolved once, here, so that what is compared later is real; but not behind the part
+ * that stands for a tenant.  NULL: why in *ret_why. */
+static char *real_root(const char *given, const char **ret_why)
+{
+	_cleanup_(mem_freep) char *copy = mem_strdup(given), *real = NULL;
+	char *part = strstr(copy, FLOW_ROOT_TENANT), *root = NULL;
+	const char *rest = part ? part + strlen(FLOW_ROOT_TENANT) : "";
+
+	if (part && (part == copy || part[-1] != '/' || strstr(rest, FLOW_ROOT_TENANT) ||
+		     (*rest && (*rest != '/' || wire_path(rest + 1))))) {
+		*ret_why = FLOW_ROOT_TENANT " must be one whole part of a path, and plain names behind it";
+		return NULL;
+	}
+	if (part)
+		part[-1] = '\0';
+	real = realpath(*copy ? copy : "/", NULL);
+	if (!real)
+		*ret_why = strerror(errno);
+	else if (asprintf(&root, "%s%s%s%s", real, part && real[1] ? "/" : "",
+			  part ? FLOW_ROOT_TENANT : "", rest) < 0)
+		abort();
+	return root;
+}
+
+/* Of its length: what is the same for all tenants, without the slash behind it. */
+static size_t common(const char *root)
+{
+	const char *part = strstr(root, FLOW_ROOT_TENANT);
+
+	return !part ? strlen(root) : part - root > 1 ? (size_t)(part - root) - 1 : 1;
+}
+
+/* Would whoever has `wide` have what `own` gives to each tenant alone?  Also as a tenant by the name
+ * of a directory on the way. */
+static bool opens(const char *wide, const char *own)
+{
+	size_t n = common(wide), m = common(own);
+
+	return strstr(own, FLOW_ROOT_TENANT) && n <= m && !strncmp(wide, own, n) &&
+	       (n == 1 || own[n] == '/') && !(n == m && strstr(wide, FLOW_ROOT_TENANT));
+}
+
+static void check_roots(struct dec *d, const char *key, const char *const *list)
+{
+	for (uint32_t i = 0; list[i]; i++)
+		for (uint32_t k = 0; list[k]; k++)
+			if (opens(list[k], list[i]))
+				dec_fail(d, key, "%s opens %s to others", list[k], list[i]);
+}
+
 static void dec_roots(struct dec *d, const char *key, const char *const **ret)
 {
 	const char *const *given = NULL;
@@ -121,14 +172,15 @@ static void dec_roots(struct dec *d, const char *key, const char *const **ret)
 	dec_strs(d, key, DEC_OPT, 64, 4096, &given, &n);
 	list = arena_array(d->arena, n + 1, sizeof(*list));
 	for (uint32_t i = 0; i < n && !d->r; i++) {
-		/* Links are resolved once, here, so that what is compared later is real. */
-		char *real = realpath(given[i], NULL);
+		const char *why = NULL;
+		_cleanup_(mem_freep) char *real = real_root(given[i], &why);
 
 		if (!real)
-			dec_fail(d, key, "%s: %s", given[i], strerror(errno));
+			dec_fail(d, key, "%s: %s", given[i], why);
 		list[i] = arena_strdup(d->arena, real);
-		free(real);
 	}
+	if (!d->r)
+		check_roots(d, key, list);
 	*ret = list;
 }
 

@@ -51,6 +51,9 @@ struct flow_limits {
 	uint32_t stop_grace_ms;         /* between TERM and KILL of a cancelled run; default 5,000 */
 };
 
+/* In a directory of the configuration, a whole part of it: the name of a task's tenant. */
+#define FLOW_ROOT_TENANT "{tenant}"
+
 struct flow_config {
 	uv_loop_t *loop;
 	struct store *store;            /* owned by main */

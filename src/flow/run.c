@@ -315,7 +315,6 @@ static void send_run(struct flow *f, struct task *t)
 		.run_id = id, .spec = t->spec, .task = t->no, .index = t->index,
 		.attempt = t->attempt, .pool = f->c.pools[t->pool],
 		.place = pool_held(f->c.pools[t->pool], t->no), .ninputs = t->spec->ninputs,
-		.read_roots = f->c.read_roots, .write_roots = f->c.write_roots,
 	};
 	const char *no = forbidden(f, t, &a);
 
@@ -331,6 +330,8 @@ static void send_run(struct flow *f, struct task *t)
 	label_of(&a, &spec.label);
 	spec.clearance = spec.pool->clearance;
 	spec.inputs = run_inputs(f, t->spec, &arena);
+	spec.read_roots = roots_of(f->c.read_roots, t->spec->tenant, &arena);
+	spec.write_roots = roots_of(f->c.write_roots, t->spec->tenant, &arena);
 	if (!spec.inputs)
 		not_started(f, t, "a dataset among its inputs was removed");
 	else

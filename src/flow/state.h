@@ -285,13 +285,17 @@ int64_t ledger_bill(const struct flow *f, const struct task *t, int64_t run_ms, 
 void ledger_checkpoint(struct flow *f);
 void ledger_tick(struct flow *f);
 
+/* roots.c: is a file: URL below one of the roots of this tenant (others always are)?  And those
+ * roots, in the arena. */
+bool roots_allow(const char *const *roots, const char *tenant, const char *url);
+const char *const *roots_of(const char *const *roots, const char *tenant, struct arena *a);
+
 /* world.c */
 char *place_of_url(const char *url);                    /* mem_alloc()ed */
 const struct dataset *input_dataset(const struct flow *f, const struct task_input *in);
 /* The same with the removed ones, whose label still stands. */
 const struct dataset *input_labelled(const struct flow *f, const struct task_input *in);
 int flow_busy(const struct flow *f, struct err *err);   /* FLOW_E_BUSY while the store is in trouble */
-bool roots_allow(const char *const *roots, const char *url);
 int inputs_check(const struct flow *f, struct task_spec *s, const struct token *who,
 		 struct err *err);
 

@@ -36,25 +36,6 @@ int flow_busy(const struct flow *f, struct err *err)
 
 /* ---- files and inputs ---- */
 
-bool roots_allow(const char *const *roots, const char *url)
-{
-	char path[TASK_URL_MAX + 1];
-
-	if (strncmp(url, "file:", strlen("file:")))
-		return true;
-	if (file_url_path(url, path, sizeof(path)))
-		return false;
-	for (; roots && *roots; roots++) {
-		size_t n = strlen(*roots);
-
-		while (n > 1 && (*roots)[n - 1] == '/')
-			n--;
-		if (!strncmp(path, *roots, n) && (path[n] == '/' || path[n] == '\0' || n == 1))
-			return true;
-	}
-	return false;
-}
-
 /* One spelling for one place: file: URLs are percent-decoded, others lose their query, and
  * none ends with a slash. */
 char *place_of_url(const char *url)
@@ -121,7 +102,7 @@ static int input_check(const struct flow *f, struct task_spec *s, uint32_t i,
 	snprintf(field, sizeof(field), "inputs[%u].%s", i, in->dataset ? "dataset" : "url");
 	if (in->dataset && (!d || !flow_may_see(who, d->tenant)))
 		return err_field(err, field, "there is no dataset of this name");
-	if (!in->dataset && !roots_allow(f->c.read_roots, in->url)) {
+	if (!roots_allow(f->c.read_roots, s->tenant, d && in->dataset ? d->url : in->url)) {
 		err_field(err, field, "lies outside the directories that tasks may read");
 		err_hint(err, "the operator lists them under files.read in the configuration");
 		return ERR_E_INPUT;
@@ -154,7 +135,7 @@ int inputs_check(const struct flow *f, struct task_spec *s, const struct token *
 	for (uint32_t i = 0; !r && i < s->ninputs; i++)
 		r = input_check(f, s, i, who, err);
 	for (uint32_t i = 0; !r && i < s->noutputs; i++)
-		if (!roots_allow(f->c.write_roots, s->outputs[i].url)) {
+		if (!roots_allow(f->c.write_roots, s->tenant, s->outputs[i].url)) {
 			char field[48];
 
 			snprintf(field, sizeof(field), "outputs[%u].url", i);
@@ -266,7 +247,7 @@ static int dataset_allowed(const struct flow *f, const struct dataset *d, const 
 	const struct dataset *old = dataset_known(f, d->name);
 	const struct dataset *there = dataset_at(f, d->url);
 
-	if (!roots_allow(f->c.read_roots, d->url))
+	if (!roots_allow(f->c.read_roots, old && !old->removed ? old->tenant : who->tenant, d->url))
 		return err_field(err, "url", "lies outside the directories that tasks may read");
 	if (old && !old->removed && !flow_may_change(who, old->tenant))
 		return err_set(err, FLOW_E_CONFLICT, "the name is taken");

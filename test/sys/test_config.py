@@ -48,3 +48,31 @@ def test_a_wrong_catalogue_is_named_with_its_line(tmp_path):
     (tmp_path / "chips.csv").write_text("model,vendor,kind\nx,\n")
     done = check(config(tmp_path, f"catalogue: {tmp_path}/chips.csv\n"))
     assert done.returncode != 0 and "chips.csv: line 2" in done.stderr
+
+
+@pytest.mark.parametrize("roots,words", [
+    ("[{dir}, '{dir}/{{tenant}}']", "to others"),
+    ("['{dir}/{{tenant}}', /]", "to others"),
+    ("['{dir}/{{tenant}}', '{dir}/in/{{tenant}}']", "to others"),      # to a tenant called `in`
+    ("['{dir}/of-{{tenant}}']", "one whole part"),
+    ("['{dir}/{{tenant}}x']", "one whole part"),
+    ("['{{tenant}}']", "one whole part"),
+    ("['{dir}/{{tenant}}/../all']", "one whole part"),
+    ("['{dir}/{{tenant}}/{{tenant}}']", "one whole part"),
+    ("['{dir}/{{tenant}}/']", "one whole part"),
+    ("['{dir}/none/{{tenant}}']", "No such file"),
+    ("['{dir}/{{Tenant}}']", "No such file"),
+])
+def test_a_directory_of_tenants_that_is_open_to_others_is_refused(tmp_path, roots, words):
+    (tmp_path / "in").mkdir()
+    for key in ("read", "write"):
+        done = check(config(tmp_path, f"files: {{{key}: {roots.format(dir=tmp_path)}}}\n"))
+        assert done.returncode == 2 and f"files.{key}" in done.stderr and words in done.stderr, done.stderr
+
+
+def test_directories_of_tenants_beside_those_for_all_are_well(tmp_path):
+    (tmp_path / "all").mkdir()
+    (tmp_path / "own").mkdir()
+    read = f"['{tmp_path}/all', '{tmp_path}/own/{{tenant}}', '{tmp_path}/own/{{tenant}}/out']"
+    done = check(config(tmp_path, f"files: {{read: {read}, write: ['/{{tenant}}']}}\n"))
+    assert done.returncode == 0, done.stderr

@@ -289,3 +289,63 @@ def test_an_output_may_not_be_written_elsewhere(node, files):
     t = run(node, script="echo x > x", outputs=[{"path": "x", "url": f"file://{files}/out/etc/suanlu-test"}])
     assert (t["state"], t["phase"]) == ("failed", "output")
     assert not os.path.exists("/etc/suanlu-test")
+
+
+@pytest.fixture(scope="module")
+def tenants(tmp_path_factory):
+    """Two tenants with directories of their own beside one for all."""
+    top = tmp_path_factory.mktemp("tenants")
+    for path in ("all", "own/lab", "own/eve", "own/default"):
+        (top / path).mkdir(parents=True)
+    (top / "all" / "x").write_text("for all")
+    (top / "own" / "lab" / "x").write_text("of the lab")
+    (top / "own" / "eve" / "link").symlink_to("../lab/x")
+    (top / "own" / "eve" / "dir").symlink_to("../lab")
+    roots = [str(top / "all"), str(top / "own" / "{tenant}")]
+    with Daemon({"files": {"read": roots, "write": list(roots)}}) as d:
+        d.lab, d.eve, d.top = d.user("lab"), d.user("eve"), top
+        yield d
+
+
+def test_each_tenant_reads_and_writes_its_own_directory_and_that_of_all(tenants):
+    top = tenants.top
+    task = tenants.lab.submit(
+        script="cat a b > c", inputs=[{"url": f"file://{top}/all/x", "path": "a"},
+                                      {"url": f"file://{top}/own/lab/x", "path": "b"}],
+        outputs=[{"url": f"file://{top}/own/lab/c", "path": "c"}])
+    task = tenants.lab.wait(task["id"])
+    assert task["state"] == "done", task
+    assert (top / "own" / "lab" / "c").read_text() == "for allof the lab"
+
+
+@pytest.mark.parametrize("place", ["own/lab/x", "own/eve/../lab/x", "own/eve/%2e%2e/lab/x", "own/x", "own",
+                                   "own/{tenant}/x", "own/lab"])
+def test_a_tenant_does_not_name_a_file_of_another(tenants, place):
+    url = f"file://{tenants.top}/{place}"
+    said = tenants.eve.post("/v1/tasks", json={"script": "true", "inputs": [{"url": url, "path": "x"}]})
+    assert said.status_code == 400 and said.json()["field"] == "inputs[0].url", said.text
+    said = tenants.eve.post("/v1/tasks", json={"script": "true", "outputs": [{"url": url, "path": "x"}]})
+    assert said.status_code == 400 and said.json()["field"] == "outputs[0].url", said.text
+    said = tenants.eve.post("/v1/datasets", json={"name": "theirs", "url": url, "level": 1, "region": "cn/50"})
+    assert said.status_code == 400 and said.json()["field"] == "url", said.text
+
+
+@pytest.mark.parametrize("place", ["own/eve/link", "own/eve/dir/x"])
+def test_a_link_into_the_directory_of_another_tenant_is_not_followed(tenants, place):
+    task = tenants.eve.submit(script="cat x", inputs=[{"url": f"file://{tenants.top}/{place}", "path": "x"}])
+    task = tenants.eve.wait(task["id"])
+    assert task["state"] == "failed" and "of the lab" not in str(task), task
+    task = tenants.eve.submit(script="echo mine > x", outputs=[{"url": f"file://{tenants.top}/own/eve/dir/y", "path": "x"}])
+    assert tenants.eve.wait(task["id"])["state"] == "failed"
+    assert not (tenants.top / "own" / "lab" / "y").exists()
+
+
+def test_a_data_set_in_the_directory_of_a_tenant_is_that_tenants_alone(tenants):
+    data = {"name": "labs", "url": f"file://{tenants.top}/own/lab/x", "level": 1, "region": "cn/50"}
+    assert tenants.lab.post("/v1/datasets", json=data).status_code == 201
+    read = {"script": "cat x", "inputs": [{"dataset": "labs", "path": "x"}]}
+    assert tenants.lab.wait(tenants.lab.submit(**read)["id"])["state"] == "done"
+    # The first token sees every data set, but its tasks are those of another tenant.
+    said = tenants.api.post("/v1/tasks", json=read)
+    assert said.status_code == 400 and "outside" in said.json()["detail"], said.text
+    assert tenants.eve.post("/v1/tasks", json=read).status_code == 400
