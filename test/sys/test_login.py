@@ -109,6 +109,61 @@ def test_a_disabled_account_has_no_session(node):
     assert try_login(node, "gone", GOOD).status_code == 401
 
 
+def test_nobody_chooses_the_token_of_a_session(node):
+    chosen = "sl_" + "x" * 42 + "A"
+    seen = {chosen}
+    for way in ({"headers": {"Authorization": f"Bearer {chosen}"}}, {"headers": {"Cookie": f"token={chosen}"}}, {}, {}):
+        with node.client(token="") as nobody:
+            r = nobody.post("/v1/session", json={"user": "li", "password": GOOD}, **way)
+        if r.status_code == 201:        # a wrong token beside the password may be refused, never taken
+            assert r.json()["token"] not in seen and "set-cookie" not in r.headers
+            seen.add(r.json()["token"])
+    assert len(seen) >= 3
+    with node.client(token="") as nobody:
+        r = nobody.post("/v1/session", json={"user": "li", "password": GOOD, "token": chosen})
+        assert r.status_code == 400 and r.json()["field"] == "token"
+    with node.client(token=chosen) as nobody:
+        assert nobody.get("/v1/session").status_code == 401
+
+
+def test_a_token_counts_in_its_header_alone(node):
+    """In an address it would stand in logs of proxies; a cookie would be sent by other people's pages."""
+    with login(node, "li") as li, node.client(token="") as nobody:
+        token = li.headers["authorization"].split()[1]
+        for way in ({"params": {"token": token}}, {"params": {"access_token": token}},
+                    {"headers": {"Cookie": f"token={token}; session={token}"}}, {"auth": ("li", GOOD)},
+                    {"auth": ("li", token)}, {"headers": {"X-Token": token}}, {"headers": {"Authorization": token}}):
+            assert nobody.get("/v1/session", **way).status_code in (400, 401), way
+        assert li.get("/v1/session").status_code == 200
+
+
+def test_nobody_gives_themselves_a_role_or_becomes_somebody_else(node):
+    with login(node, "li") as li:
+        assert li.post("/v1/users/li", json={"roles": ["user", "security"]}).status_code == 403
+        assert li.post("/v1/users", json={"name": "li2", "tenant": "default", "roles": ["admin"]}).status_code == 403
+        assert li.post("/v1/tokens", json={"name": "x", "tenant": "default", "roles": ["user"]}).status_code == 403
+        for more, field in (({"user": "sun"}, "user"), ({"tenant": "other"}, "tenant"), ({"id": 1}, "id"),
+                            ({"roles": ["security"]}, "roles"), ({"roles": ["user", "admin"]}, "roles")):
+            r = li.post("/v1/session/tokens", json={"name": "mine", **more})
+            assert r.status_code == 400 and r.json()["field"] == field, r.text
+        r = li.post("/v1/session", json={"user": "li", "password": GOOD, "roles": ["admin"]})
+        assert r.status_code == 400 and r.json()["field"] == "roles"
+        assert li.get("/v1/session").json()["roles"] == ["user"]
+
+
+def test_the_name_of_an_account_that_is_gone_opens_nothing_and_is_not_given_again(node):
+    account(node, "left")
+    with login(node, "left") as left:
+        assert node.api.delete("/v1/users/left").status_code == 204
+        assert left.get("/v1/session").status_code == 401
+    assert try_login(node, "left", GOOD).status_code == 401
+    again = node.api.post("/v1/users", json={"name": "left", "tenant": "default", "roles": ["user"]})
+    assert again.status_code == 409, "tasks and data of the first one would be the second one's"
+    assert node.api.post("/v1/tenants", json={"name": "firm"}).status_code == 201
+    assert node.api.delete("/v1/tenants/firm").status_code == 204
+    assert node.api.post("/v1/tenants", json={"name": "firm"}).status_code == 409
+
+
 def test_sessions_outlive_a_restart(tmp_path):
     with Daemon(directory=tmp_path) as d:
         account(d, "sun", ["security"])

@@ -184,6 +184,22 @@ def test_signatures_that_do_not_hold_are_refused(node, provider, tmp_path):
     assert ask(node, good).status_code == 200
 
 
+def test_a_key_of_one_provider_signs_for_no_other(provider, tmp_path):
+    other = Provider(tmp_path)          # its key has the same kid
+    try:
+        config = provider.config()
+        config["identity"]["oidc"] += other.config(name="other")["identity"]["oidc"]
+        with Daemon(config) as d:
+            d.api.post("/v1/tenants", json={"name": "lab"})
+            for p, name in ((provider, "city.li"), (other, "other.li")):
+                until_keys(d, p.token())
+                assert ask(d, p.token()).json()["name"] == name, "one subject of two providers is two people"
+            assert ask(d, other.keys[0].sign(provider.claims())).status_code == 401
+            assert ask(d, provider.keys[0].sign(other.claims())).status_code == 401
+    finally:
+        other.close()
+
+
 def test_a_flood_of_forged_tokens_is_not_verified_and_those_who_work_go_on(provider):
     with Daemon(provider.config()) as d:
         d.api.post("/v1/tenants", json={"name": "lab"})

@@ -139,6 +139,17 @@ def test_the_command_line_speaks_tls(node):
     assert done.returncode == 6, "a certificate that nobody vouches for is not believed"
 
 
+def test_what_is_sent_before_the_handshake_ends_is_not_taken(node, tmp_path):
+    """Early data of TLS 1.3 can be sent again by somebody who heard them; no ticket of ours allows any."""
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{node.port}", "-tls1_3", "-ign_eof",
+                           "-sess_out", tmp_path / "ticket"], text=True, capture_output=True, timeout=20,
+                          input="GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert "200 OK" in done.stdout, done.stdout + done.stderr
+    ticket = subprocess.run(["openssl", "sess_id", "-in", tmp_path / "ticket", "-noout", "-text"], text=True,
+                            capture_output=True, timeout=20).stdout
+    assert "TLSv1.3" in ticket and "Max Early Data: 0" in ticket, ticket
+
+
 def test_those_who_only_connect_or_dawdle_keep_nobody_out(authority):
     """Half-open handshakes: silent ones, begun ones, and their time."""
     with Https(authority, {"http": {"head_ms": 1500, "connections": 3000}}) as d:
@@ -256,7 +267,10 @@ def test_a_machine_is_known_by_its_certificate(mutual, authority):
 def test_a_certificate_that_is_not_on_the_list_opens_nothing(mutual, authority):
     for subject, alt in (("/CN=edge-1", "DNS:x"), ("/O=City/CN=edge-10", "DNS:x"), ("/CN=edge-1/O=City", "DNS:x"),
                          ("/CN=nobody", "DNS:x"), ("/CN=x", "URI:spiffe://city/edge-22"),
-                         ("/CN=x", "DNS:spiffe.city")):
+                         ("/CN=x", "DNS:spiffe.city"), ("/CN=edge-1,O=City", "DNS:x"), ("/CN=edge-1+O=City", "DNS:x"),
+                         ("/O=City/CN=Edge-1", "DNS:x"), ("/O=City/OU=CN=edge-1", "DNS:x"),
+                         ("/CN=URI:spiffe:\\/\\/city\\/edge-2", "DNS:x"), ("/CN=x", "email:edge-1@city"),
+                         ("/CN=x", "URI:SPIFFE://city/edge-2"), ("/CN=x", "URI:spiffe://city/edge-2/")):
         with mutual.client(token="", mine=authority.issue("z", subject, alt)) as edge:
             assert edge.get("/v1/session").status_code == 401, subject
     with mutual.client(token="") as nobody:
