@@ -175,6 +175,18 @@ struct book {
 	struct { char name[64]; int64_t micro; } line[ACCOUNTS_MAX];
 	unsigned nruns, ncharges, nfree;
 	struct { uint64_t task, attempt; } run[ROWS_MAX];
+	unsigned nsubs, nheld, nvouchers;
+	struct { uint64_t sub; int64_t walltime_s; } sub[ROWS_MAX];
+	struct hold {                   /* what a choice reserved; task 0: it is over */
+		uint64_t task;
+		int64_t total, walltime_s;      /* 0: not known, its submission was pruned */
+		json_t *money;
+	} held[ROWS_MAX];
+	struct paper {                  /* a voucher */
+		char issuer[16], tenant[16];
+		int64_t face, left, cap, until_ms;
+		bool withdrawn;
+	} voucher[ROWS_MAX];
 };
 
 static void post(struct book *b, const char *kind, const char *name, int64_t micro)
@@ -201,6 +213,95 @@ static int64_t i_of(const json_t *o, const char *key)
 	return json_integer_value(json_object_get(o, key));
 }
 
+/* What the vouchers of one issuer paid for one tenant or hold for it. */
+static int64_t used(const struct book *b, const struct paper *of)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < b->nvouchers; i++)
+		if (!strcmp(b->voucher[i].issuer, of->issuer) &&
+		    !strcmp(b->voucher[i].tenant, of->tenant))
+			sum += b->voucher[i].face - b->voucher[i].left;
+	return sum;
+}
+
+/* A voucher's part is taken, sign 1, or comes back. */
+static const struct paper *take_part(struct book *b, const json_t *part, int sign)
+{
+	json_int_t id = json_integer_value(json_array_get(part, 0));
+
+	assert_true(id >= 1 && id <= b->nvouchers);
+	b->voucher[id - 1].left -= sign * json_integer_value(json_array_get(part, 3));
+	return &b->voucher[id - 1];
+}
+
+static void take(struct book *b, const json_t *m, int sign)
+{
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach(json_object_get(m, "parts"), i, part)
+		take_part(b, part, sign);
+}
+
+static int64_t total(const json_t *m)
+{
+	int64_t sum = i_of(m, "own");
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach(json_object_get(m, "parts"), i, part)
+		sum += json_integer_value(json_array_get(part, 3));
+	return sum;
+}
+
+/* A choice takes of each voucher no more than it, and its issuer in a year, still gives. */
+static void choose_row(struct book *b, const struct store_row *row, const json_t *doc)
+{
+	json_t *m = json_object_get(doc, "money");
+	struct hold *h = &b->held[b->nheld++];
+	const json_t *part;
+	size_t i;
+
+	assert_true(b->nheld < ROWS_MAX);
+	*h = (struct hold){ .task = row->task, .total = total(m), .money = json_incref(m) };
+	for (unsigned k = 0; k < b->nsubs; k++)
+		if (b->sub[k].sub == row->subject)
+			h->walltime_s = b->sub[k].walltime_s;
+	json_array_foreach(json_object_get(m, "parts"), i, part) {
+		const struct paper *v = take_part(b, part, 1);
+
+		if (v->left < 0)
+			fail_msg("a voucher is overdrawn by %lld", (long long)-v->left);
+		if (used(b, v) > v->cap)
+			fail_msg("a cap is passed by %lld", (long long)(used(b, v) - v->cap));
+		if (v->withdrawn || row->at_ms >= v->until_ms)
+			fail_msg("a voucher that is over pays");
+	}
+}
+
+/* What was held comes back; a charge is what was measured, and within what was held. */
+static void release(struct book *b, uint64_t task, const json_t *m, int64_t run_ms)
+{
+	for (unsigned i = 0; i < b->nheld; i++) {
+		struct hold *h = &b->held[i];
+		int64_t most_ms = h->walltime_s * 1000, want;
+
+		if (h->task != task)
+			continue;
+		take(b, h->money, -1);
+		want = most_ms ? (int64_t)((double)h->total * (double)(run_ms < most_ms ? run_ms : most_ms) /
+					   (double)most_ms) : 0;
+		if (m && most_ms && llabs(total(m) - want) > 2)
+			fail_msg("a run of %lld ms is charged %lld, not %lld", (long long)run_ms,
+				 (long long)total(m), (long long)want);
+		if (m)
+			assert_true(total(m) <= h->total && i_of(m, "own") <= i_of(h->money, "own"));
+		json_decref(h->money);
+		*h = (struct hold){ 0 };
+	}
+}
+
 static int64_t pay(struct book *b, const json_t *m, int sign)
 {
 	int64_t sum = i_of(m, "own");
@@ -216,6 +317,7 @@ static int64_t pay(struct book *b, const json_t *m, int sign)
 		post(b, "voucher", id, -sign * micro);
 		sum += micro;
 	}
+	take(b, m, sign);
 	post(b, "owner", s_of(m, "owner"), sign * sum);
 	return sum;
 }
@@ -226,6 +328,7 @@ static void end_row(struct book *b, const struct store_row *row, const json_t *d
 	const json_t *m = json_object_get(doc, "money");
 	int64_t attempt = i_of(m, "attempt");
 
+	release(b, row->task, m, i_of(doc, "run_ms"));
 	if (!m) {
 		assert_int_equal(i_of(doc, "cost_micro"), 0);
 		assert_int_equal(i_of(doc, "run_ms"), 0);
@@ -244,10 +347,20 @@ static void end_row(struct book *b, const struct store_row *row, const json_t *d
 
 static void voucher_row(struct book *b, const json_t *doc)
 {
+	int64_t gone = i_of(doc, "withdrawn");
+	struct paper *v = &b->voucher[b->nvouchers];
 	char id[16];
 
-	if (json_object_get(doc, "withdrawn"))
+	if (gone) {
+		b->voucher[gone - 1].withdrawn = true;
 		return;
+	}
+	assert_true(++b->nvouchers < ROWS_MAX && i_of(doc, "id") == b->nvouchers);
+	v->face = v->left = i_of(doc, "face_micro");
+	v->cap = i_of(doc, "year_cap_micro");
+	snprintf(v->issuer, sizeof(v->issuer), "%s", s_of(doc, "issuer"));
+	snprintf(v->tenant, sizeof(v->tenant), "%s", s_of(doc, "tenant"));
+	assert_int_equal(clock_parse(s_of(doc, "valid_until"), &v->until_ms), 0);
 	snprintf(id, sizeof(id), "%d", (int)i_of(doc, "id"));
 	post(b, "voucher", id, i_of(doc, "face_micro"));
 	post(b, "issuer", s_of(doc, "issuer"), -i_of(doc, "face_micro"));
@@ -258,7 +371,14 @@ static int book_row(void *arg, const struct store_row *row)
 	struct book *b = arg;
 	json_t *doc = json_loadb(row->body, row->body_len, 0, NULL);
 
-	if (row->kind == RECORD_END)
+	if (row->kind == RECORD_SUBMIT) {
+		b->sub[b->nsubs].sub = row->subject;
+		b->sub[b->nsubs++].walltime_s = i_of(doc, "walltime_s");
+	} else if (row->kind == RECORD_CHOOSE && json_object_get(doc, "money"))
+		choose_row(b, row, doc);
+	else if (row->kind == RECORD_LOST)
+		release(b, row->task, NULL, 0);
+	else if (row->kind == RECORD_END)
 		end_row(b, row, doc);
 	else if (row->kind == RECORD_VOUCHER)
 		voucher_row(b, doc);
@@ -297,6 +417,8 @@ static void check(struct world *w, struct book *b)
 
 	memset(b, 0, sizeof(*b));
 	read_all(w, book_row, b);
+	for (unsigned i = 0; i < b->nheld; i++)
+		json_decref(b->held[i].money);
 	assert_int_equal(ledger_sum(l), 0);
 	for (uint32_t i = 0; ledger_at(l, i, &a); i++) {
 		int64_t want = 0;
@@ -376,8 +498,9 @@ static void issue(struct world *w)
 	clock_format(clock_now_ms() + (brief ? 5000 : 36000000), until);
 	doc = doc_of("{'issuer':'%s','tenant':'%s','face_micro':%d,'rate':0.%d,'exclusive':%s,"
 		     "'year_cap_micro':%d,'valid_until':'%s'}", roll(w, 2) ? "sh" : "hz",
-		     roll(w, 2) ? "poor" : "lab", 1 + (int)roll(w, 200000000), 1 + (int)roll(w, 999),
-		     roll(w, 3) ? "false" : "true", 1 + (int)roll(w, 300000000), until);
+		     roll(w, 2) ? "poor" : "lab", 1 + (int)roll(w, roll(w, 2) ? 200000000 : 9000000),
+		     1 + (int)roll(w, 999),
+		     roll(w, 3) ? "false" : "true", 1 + (int)roll(w, 60000000), until);
 	r = flow_voucher_issue(w->flow, doc, &w->who, &v, &w->err);
 	if (r && !(brief && r == FLOW_E_INPUT))
 		fail_msg("%s: %s", w->err.field, w->err.text);
