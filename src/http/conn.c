@@ -95,7 +95,7 @@ void conn_close(struct http_conn *c)
 	if (c->phase == CONN_CLOSING)
 		return;
 	tls_end(c);
-	if (c->phase == CONN_HELLO && c->tls)
+	if (c->phase == CONN_HELLO)
 		c->server->nhello--;
 	conn_enter(c, CONN_CLOSING);
 	uv_close((uv_handle_t *)&c->tcp, on_closed);
@@ -230,6 +230,23 @@ static void hello(struct http_conn *c)
 	}
 }
 
+/* The oldest handshake makes room: it has had the longest time, and whoever keeps many half open
+ * loses them before somebody who goes on with his. */
+static void begin_hello(struct http_conn *c)
+{
+	struct http_server *s = c->server;
+	struct http_conn *oldest = s->phase[CONN_HELLO];
+
+	if (s->nhello >= HTTP_HELLO_MAX) {
+		conn_close(oldest);
+		/* Now: thousands may begin before the loop turns. */
+		oldest->tls = tls_conn_free(oldest->tls);
+	}
+	c->tls = tls_conn_new(s->tls);
+	s->nhello++;
+	conn_enter(c, CONN_HELLO);
+}
+
 static void feed_tls(struct http_conn *c, const char *data, size_t n)
 {
 	struct http_server *s = c->server;
@@ -239,14 +256,8 @@ static void feed_tls(struct http_conn *c, const char *data, size_t n)
 		keep_ahead(c, data, n);
 		return;
 	}
-	if (!c->tls && s->nhello >= HTTP_HELLO_MAX) {
-		conn_close(c);
-		return;
-	}
-	if (!c->tls) {
-		c->tls = tls_conn_new(s->tls);
-		s->nhello++;
-	}
+	if (c->phase == CONN_KNOCK)
+		begin_hello(c);
 	if (tls_take(c->tls, data, n)) {
 		conn_close(c);
 		return;
@@ -540,7 +551,7 @@ void conn_accept(struct http_server *s, uv_stream_t *listener)
 		s->nconns++;
 	uv_tcp_nodelay(&c->tcp, 1);
 	read_peer(c);
-	conn_enter(c, s->tls ? CONN_HELLO : CONN_IDLE);
+	conn_enter(c, s->tls ? CONN_KNOCK : CONN_IDLE);
 	uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
 	if (over && s->tls) {
 		conn_close(c);          /* it could not read the words */

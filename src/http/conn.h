@@ -2,7 +2,8 @@
  *
  *   IDLE --first byte--> HEAD --head agreed--> BODY --whole--> WORK --answer--> IDLE
  *
- *   HELLO:   before IDLE, the handshake of TLS
+ *   KNOCK:   before IDLE, where TLS is spoken: no byte has come yet
+ *   HELLO:   then its handshake
  *   WRITE:   an answer or a stream has bytes that the client has not taken
  *   READY:   answered, and bytes of the next request are already here
  *   LINGER:  refused; our side is shut, the client's bytes are thrown away for a while
@@ -29,6 +30,7 @@ enum conn_phase {
 	CONN_WRITE,
 	CONN_READY,
 	CONN_LINGER,
+	CONN_KNOCK,
 	CONN_HELLO,
 	CONN_CLOSING,
 	CONN_PHASES

@@ -113,6 +113,7 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_limits *l
 	s->wait_ms[CONN_BODY] = l->body_ms;
 	s->wait_ms[CONN_WRITE] = l->write_ms;
 	s->wait_ms[CONN_LINGER] = HTTP_LINGER_MS;
+	s->wait_ms[CONN_KNOCK] = l->head_ms;
 	s->wait_ms[CONN_HELLO] = l->head_ms;
 	s->tick_ms = tick_of(s);
 	s->tick = timer_new(loop, on_tick, s);
@@ -285,6 +286,7 @@ void http_server_stop(struct http_server *s, unsigned grace_ms, void (*done)(voi
 	if (s->listener)
 		uv_close((uv_handle_t *)&s->listener->tcp, on_listener_closed);
 	close_phase(s, CONN_IDLE);
+	close_phase(s, CONN_KNOCK);
 	close_phase(s, CONN_HELLO);
 	stop_streams(s, CONN_WORK);
 	stop_streams(s, CONN_WRITE);

@@ -5,8 +5,8 @@
  * A client may be asked for a certificate of a given authority.
  *
  * State of a connection is made by its first byte, so a client that only connects costs
- * what it costs without TLS; a handshake has the time of a head, and there are at most
- * HTTP_HELLO_MAX of them at once.
+ * what it costs without TLS.  The first byte and the handshake have the time of a head each, and there
+ * are at most HTTP_HELLO_MAX handshakes at once: beyond, the oldest makes room.
  */
 #ifndef HTTP_TLS_H
 #define HTTP_TLS_H
