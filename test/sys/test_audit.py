@@ -205,6 +205,19 @@ def test_a_running_node_tells_of_rows_that_were_altered_removed_and_added(tmp_pa
         d.kill()
 
 
+def test_a_state_from_before_waits_were_chained_is_verified_by_its_export(city, copy, tmp_path):
+    """What CHANGES.md tells those to do who come from an earlier build."""
+    state, db = copy
+    db.execute("UPDATE record SET kind = 11 WHERE seq = (SELECT max(seq) FROM record WHERE kind = 16)")
+    db.commit()
+    out = verify(city.program, "--state", state)
+    assert out.returncode == 1 and "(wait) that the log does not have" in out.stdout, out.stdout
+    exported = subprocess.run([city.program, "audit", "export", "--state", str(state)], capture_output=True, timeout=60)
+    (tmp_path / "log").write_bytes(exported.stdout)
+    out = verify(city.program, tmp_path / "log")
+    assert exported.returncode == 0 and out.returncode == 0, out.stdout + out.stderr
+
+
 def test_that_a_task_waits_and_why_is_in_the_log(tmp_path):
     with Daemon({"pools": [dict(FAKE, options={"run_ms": 60000})]}, directory=tmp_path) as d:
         d.api.submit(script="true", cpus=8)
