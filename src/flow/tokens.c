@@ -64,6 +64,13 @@ static int roles_check(const struct flow *f, const struct token *t, const struct
 	return 0;
 }
 
+/* What an account owns is its own by its name: a machine of that name would own it, too. */
+static int name_check(const struct flow *f, const struct token *t, struct err *err)
+{
+	return user_entry(f, t->name) ?
+		err_set(err, FLOW_E_CONFLICT, "an account has or had this name") : 0;
+}
+
 static int token_add(struct flow *f, struct token *t, const struct token *who, char *ret_text,
 		     const struct token **ret, struct err *err)
 {
@@ -94,6 +101,8 @@ int flow_token_new(struct flow *f, const json_t *doc, const struct token *who, c
 		e = tenant_check(f, t.tenant, err);
 	if (!e && who)
 		e = roles_check(f, &t, who, err);
+	if (!e)
+		e = name_check(f, &t, err);
 	if (!e)
 		e = limits_check(f, &t, who, err);
 	return e ? e : token_add(f, &t, who, ret_text, ret, err);

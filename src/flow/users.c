@@ -50,6 +50,17 @@ static int refuse_officers(struct err *err)
 	return FLOW_E_FORBIDDEN;
 }
 
+static bool machine_has(const struct flow *f, const char *name)
+{
+	for (uint32_t i = 0; i < f->who.ntokens; i++) {
+		const struct token *t = &f->who.token_list[i]->t;
+
+		if (!t->revoked && !*t->user && !strcmp(t->name, name))
+			return true;
+	}
+	return false;
+}
+
 static int new_allowed(const struct flow *f, const struct user *u, const struct token *who,
 		       struct err *err)
 {
@@ -62,6 +73,12 @@ static int new_allowed(const struct flow *f, const struct user *u, const struct 
 	if (user_entry(f, u->name))
 		return err_set(err, FLOW_E_CONFLICT, "the name is taken, or was by an account that "
 			       "is gone");
+	if (machine_has(f, u->name)) {
+		err_set(err, FLOW_E_CONFLICT, "a token of a machine has this name, and would own what "
+			"the account owns");
+		err_hint(err, "revoke that token, or take another name");
+		return FLOW_E_CONFLICT;
+	}
 	if (!f->who.separate && !(u->roles & ROLE_SECURITY)) {
 		err_set(err, FLOW_E_CONFLICT, "the first account must have the role security");
 		err_hint(err, "from then on two people share what the first token held alone: it keeps "

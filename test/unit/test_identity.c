@@ -745,6 +745,27 @@ static void security_resets_the_passwords_of_officers_and_nobody_their_own(void 
 	   "no account");
 }
 
+static void no_machine_has_the_name_of_an_account(void **state)
+{
+	struct world *w = *state;
+	char text[TOKEN_TEXT_LEN + 1];
+
+	assert_int_equal(token_new(w, "{'name':'li','tenant':'default','roles':['user']}", &w->root,
+				   text), 0);
+	three_people(w);
+	no(w, token_new(w, "{'name':'an','tenant':'default','roles':['user']}", &w->root, text),
+	   FLOW_E_CONFLICT, "account");
+	no(w, user_new(w, "{'name':'li','tenant':'default','roles':['user']}", &w->root),
+	   FLOW_E_CONFLICT, "machine");
+	/* Nor that of one who is gone; a token that is revoked owns nothing any more. */
+	assert_int_equal(user_new(w, "{'name':'bo','tenant':'default','roles':['user']}", &w->root), 0);
+	assert_int_equal(flow_user_remove(w->flow, "bo", &w->root, &w->err), 0);
+	no(w, token_new(w, "{'name':'bo','tenant':'default','roles':['user']}", &w->root, text),
+	   FLOW_E_CONFLICT, "account");
+	assert_int_equal(flow_token_revoke(w->flow, 2, &w->root, &w->err), 0);
+	assert_int_equal(user_new(w, "{'name':'li','tenant':'default','roles':['user']}", &w->root), 0);
+}
+
 static void an_account_proved_by_a_certificate_follows_its_roles(void **state)
 {
 	struct world *w = *state;
@@ -820,6 +841,7 @@ int main(void)
 		TEST(the_oldest_session_of_an_account_makes_room),
 		TEST(a_session_is_swept_away_when_it_is_over),
 		TEST(security_resets_the_passwords_of_officers_and_nobody_their_own),
+		TEST(no_machine_has_the_name_of_an_account),
 		TEST(an_account_proved_by_a_certificate_follows_its_roles),
 		TEST(everything_is_there_after_a_restart),
 	};
