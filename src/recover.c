@@ -41,18 +41,17 @@ struct recovery {
 
 /* ---- what the journal says ---- */
 
-static int see_session(struct recovery *v, json_t *doc)
+static void see_session(struct recovery *v, json_t *doc)
 {
 	const char *user = json_string_value(json_object_get(doc, "user"));
 	const char *hash = json_string_value(json_object_get(doc, "hash"));
 
 	if (!user || !hash || strcmp(user, v->name))
-		return 0;
+		return;
 	if (json_is_true(json_object_get(doc, "revoked")))
 		json_object_del(v->open, hash);
 	else if (json_integer_value(json_object_get(doc, "expires_ms")) > clock_now_ms())
 		json_object_set(v->open, hash, doc);
-	return 0;
 }
 
 static int see_user(struct recovery *v, const json_t *doc)
@@ -77,8 +76,10 @@ static int see_row(void *arg, const struct store_row *row)
 	if (row->kind != RECORD_USER && row->kind != RECORD_SESSION)
 		return 0;
 	r = record_parse(row->kind, row->subject, row->task, row->body, row->body_len, &doc, &v->err);
-	if (!r)
-		r = row->kind == RECORD_USER ? see_user(v, doc) : see_session(v, doc);
+	if (!r && row->kind == RECORD_USER)
+		r = see_user(v, doc);
+	else if (!r)
+		see_session(v, doc);
 	json_decref(doc);
 	return r;
 }
