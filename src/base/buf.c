@@ -77,6 +77,19 @@ int buf_str(struct buf *b, const char *s)
 	return buf_add(b, s, strlen(s));
 }
 
+int buf_num(struct buf *b, int64_t v)
+{
+	char text[24], *p = text + sizeof(text);
+	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+	do
+		*--p = (char)('0' + u % 10);
+	while (u /= 10);
+	if (v < 0)
+		*--p = '-';
+	return buf_add(b, p, (size_t)(text + sizeof(text) - p));
+}
+
 int buf_printf(struct buf *b, const char *fmt, ...)
 {
 	size_t room = b->cap ? b->cap - b->len : 0;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
 	char *data;
@@ -23,6 +24,7 @@ void buf_reset(struct buf *b);          /* empty, memory kept, full cleared */
 int buf_reserve(struct buf *b, size_t n);
 int buf_add(struct buf *b, const void *p, size_t n);
 int buf_str(struct buf *b, const char *s);
+int buf_num(struct buf *b, int64_t v);    /* in decimal; a tenth of what buf_printf takes */
 int buf_printf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void buf_eat(struct buf *b, size_t n);  /* drop the first n bytes, n <= len */

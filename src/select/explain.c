@@ -32,24 +32,11 @@ struct explain {
 
 /* ---- JSON ---- */
 
-static void put_i64(struct buf *b, int64_t v)
-{
-	char text[24], *p = text + sizeof(text);
-	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
-
-	do
-		*--p = (char)('0' + u % 10);
-	while (u /= 10);
-	if (v < 0)
-		*--p = '-';
-	buf_add(b, p, (size_t)(text + sizeof(text) - p));
-}
-
 /* `lead` is everything up to the value, key and comma included. */
 static void put_num(struct buf *b, const char *lead, int64_t v)
 {
 	buf_str(b, lead);
-	put_i64(b, v);
+	buf_num(b, v);
 }
 
 static void put_text(struct buf *b, const char *lead, const char *text)

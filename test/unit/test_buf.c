@@ -74,12 +74,32 @@ static void a_write_past_the_ceiling_adds_nothing_and_sticks(void **state)
 	buf_done(&b);
 }
 
+static void numbers_are_written_to_their_ends(void **state)
+{
+	struct buf b;
+
+	buf_init(&b, 64);
+	assert_int_equal(buf_num(&b, 0), 0);
+	buf_str(&b, " ");
+	buf_num(&b, -10);
+	buf_str(&b, " ");
+	buf_num(&b, INT64_MAX);
+	buf_str(&b, " ");
+	buf_num(&b, INT64_MIN);
+	assert_string_equal(b.data, "0 -10 9223372036854775807 -9223372036854775808");
+	buf_done(&b);
+	buf_init(&b, 2);
+	assert_int_equal(buf_num(&b, 100), -ENOBUFS);
+	buf_done(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_buffer_is_an_empty_string),
 		cmocka_unit_test(bytes_and_text_follow_each_other),
 		cmocka_unit_test(exactly_the_ceiling_fits),
+		cmocka_unit_test(numbers_are_written_to_their_ends),
 		cmocka_unit_test(a_write_past_the_ceiling_adds_nothing_and_sticks),
 	};
 
