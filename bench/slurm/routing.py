@@ -39,6 +39,7 @@ def play(policy, jobs):
 def judge(jobs, asked, found, named):
     """Figures from the clusters' own records.  `named`: the job's name there."""
     waits, turns, busy, first, last, wrong, bad, best, kinds = [], [], 0, 1 << 60, 0, 0, [], 0, {}
+    log = []
     for j in jobs:
         records = [r for r in found.get(named(j), ()) if r["end"]]
         if len(records) != 1 or records[0]["state"] != "COMPLETED":
@@ -46,6 +47,7 @@ def judge(jobs, asked, found, named):
             continue
         r = records[0]
         waits.append(max(0, r["start"] - int(asked[j.name()])))
+        log.append((j.name(), int(asked[j.name()]), waits[-1], r["end"] - r["start"], r["node"], j.nodes, j.devices, j.kind))
         turns.append(r["end"] - int(asked[j.name()]))
         kinds.setdefault(j.kind, []).append(waits[-1])
         busy += j.nodes * j.devices * (r["end"] - r["start"])
@@ -56,7 +58,7 @@ def judge(jobs, asked, found, named):
         raise SystemExit(f"bench: no job ended: {bad[:3]}")
     span = max(1, last - first)
     waits.sort()
-    return {"mean_wait": statistics.mean(waits), "p95_wait": waits[int(len(waits) * 0.95)],
+    return {"log": log, "mean_wait": statistics.mean(waits), "p95_wait": waits[int(len(waits) * 0.95)],
             "max_wait": waits[-1], "mean_turnaround": statistics.mean(turns), "makespan": span, "jobs": len(waits), "not_done": len(bad), "bad": bad[:5],
             "utilisation": 100 * busy / (span * city.ALL_DEVICES),
             "device_s_per_work": busy / best if best else 0, "wrong_cluster": wrong,
@@ -85,12 +87,25 @@ def run_one(name, make, jobs):
         where.down()
 
 
+LOG = "policy,job,submitted_s,waited_s,ran_s,node,nodes,devices,kind"
+
+
+def write_log(path, rows):
+    """Each job of each policy, as the clusters' accounting has it."""
+    with open(path, "w") as f:
+        f.write(LOG + "\n")
+        for name, r in rows.items():
+            begin = min(line[1] for line in r["log"])
+            for job, asked, *rest in r["log"]:
+                f.write(",".join(map(str, (name, job, asked - begin, *rest))) + "\n")
+
+
 def run(jobs, names):
     rows = {}
     for name in names:
         lib.say(f"bench: {len(jobs)} jobs by {name}, {jobs[-1].at_s:.0f} s of arrivals")
         rows[name] = run_one(name, POLICIES[name], jobs)
-        lib.say(f"bench: {name}: {({k: v if not isinstance(v, float) else round(v, 2) for k, v in rows[name].items()})}")
+        lib.say(f"bench: {name}: {({k: v if not isinstance(v, float) else round(v, 2) for k, v in rows[name].items() if k != 'log'})}")
     return rows
 
 
