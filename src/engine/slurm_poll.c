@@ -19,7 +19,8 @@
 enum {
 	VERSION_MS = 15000,
 	REPLY_MS = 30000,               /* slurmrestd itself gives up after 9 to 18 s */
-	LISTING_SHARE = 10,             /* the next listing waits so many times what the last took */
+	LISTING_SHARE = 10,             /* the next listing waits so many times what the last took … */
+	LISTING_SHARE_DIR = 30,         /* … where ends are seen in the shared directory meanwhile */
 	INTERVAL_MAX_MS = 10000,
 	IDLE_MS = 3000,                 /* no run of ours is there */
 	SILENT_MS = 2000,               /* another try while it does not answer */
@@ -35,7 +36,8 @@ static void ask_jobs(struct slurm *s);
 
 int64_t slurm_poll_interval_ms(const struct slurm *s)
 {
-	int64_t ms = s->list_took_ms * LISTING_SHARE;
+	bool files = s->conf.dir && s->dir_ok;
+	int64_t ms = s->list_took_ms * (files ? LISTING_SHARE_DIR : LISTING_SHARE);
 
 	if (s->down || !s->api)
 		return SILENT_MS;
