@@ -336,7 +336,7 @@ static void get_outputs(int dirfd, const char *run_id, struct engine_event *ev)
 int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char *text,
 		   size_t size, struct err *err)
 {
-	char raw[EXIT_JSON_MAX];
+	char raw[EXIT_JSON_MAX], *begin;
 	const char *words = "";
 	struct arena arena;
 	json_t *json = NULL;
@@ -344,7 +344,10 @@ int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char 
 
 	if (r < 0)
 		return err_set(err, r, "could not read exit.json: %s", strerror(-r));
-	r = json_parse(raw, strlen(raw), &json, err);
+	begin = strchr(raw, '{');       /* a batch script's `times` stands before it */
+	if (!begin)
+		begin = raw;
+	r = json_parse(begin, strlen(begin), &json, err);
 	if (r)
 		return r;
 	arena_init(&arena);

@@ -155,8 +155,8 @@ void slurm_run_bad_token(struct slurm_run *r);
 /* Everything still on the pool: it has not answered for too long. */
 void slurm_run_fence(struct slurm_run *r);
 /* What its directory said. */
-enum slurm_file { SLURM_FILE_NONE = 1, SLURM_FILE_BEGUN, SLURM_FILE_ENDED, SLURM_FILE_TAKEN,
-		  SLURM_FILE_ERROR };
+enum slurm_file { SLURM_FILE_NONE = 1, SLURM_FILE_MADE, SLURM_FILE_BEGUN, SLURM_FILE_ENDED,
+		  SLURM_FILE_TAKEN, SLURM_FILE_ERROR };
 void slurm_run_file(struct slurm_run *r, enum slurm_file what, const struct engine_event *ev,
 		    const char *text);
 void slurm_job_end(struct slurm *s, uint64_t job, const char *run_id);   /* a job of nobody */
@@ -204,6 +204,7 @@ enum slurm_reply slurm_reply_read(const struct fetch_answer *a, bool parse, json
 
 /* ---- slurm_files.c: each answers later by slurm_run_file(), or not at all ---- */
 
+void slurm_files_make(struct slurm_run *r);     /* MADE: its directory is there */
 void slurm_files_look(struct slurm_run *r);     /* NONE, BEGUN, ENDED */
 void slurm_files_take(struct slurm_run *r);     /* TAKEN: it cannot begin any more; else as above,
 	                                         * and it is asked to stop */

@@ -30,7 +30,7 @@ enum {
 	LOG_READ_MAX = 1 << 20,
 };
 
-enum job_kind { JOB_LOOK = 1, JOB_TAKE, JOB_SETTLED, JOB_GIVEN_UP, JOB_PROBE };
+enum job_kind { JOB_LOOK = 1, JOB_MAKE, JOB_TAKE, JOB_SETTLED, JOB_GIVEN_UP, JOB_PROBE };
 
 /* Filled in by the loop, answered by the worker, read by the loop. */
 struct job {
@@ -69,14 +69,14 @@ static int64_t minutes_ms(const char *s)
 		? (int64_t)((min * 60 + sec) * 1000) : 0;
 }
 
-/* The second line of `times`: user and system time of what the script started. */
+/* The second line of `times`, before the JSON: user and system time of what the script started. */
 static int64_t cpu_ms(int dirfd, const char *run_id)
 {
 	char path[RUN_ID_MAX + 32], text[200] = "", user[40] = "", sys[40] = "", *line;
 	_cleanup_(mem_closep) int fd = -1;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "%.64s/times", run_id);
+	snprintf(path, sizeof(path), "%.64s/exit.json", run_id);
 	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = '\0';
@@ -110,11 +110,13 @@ static void measure(struct job *j, int dirfd)
 
 static void look(struct job *j, int dirfd)
 {
+	char path[RUN_ID_MAX + 32];
 	struct stat st;
 	struct err err;
 
 	j->what = SLURM_FILE_NONE;
-	if (fstatat(dirfd, j->run_id, &st, AT_SYMLINK_NOFOLLOW)) {
+	snprintf(path, sizeof(path), "%.64s/started", j->run_id);
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW)) {
 		if (errno != ENOENT)
 			j->what = SLURM_FILE_ERROR;
 		return;
@@ -128,7 +130,7 @@ static void look(struct job *j, int dirfd)
 }
 
 /* What lies there belongs to the job's user, who may have put links in our way. */
-static int put_empty(int dirfd, const char *run_id, const char *file)
+static int put_empty(int dirfd, const char *run_id, const char *file, int flags)
 {
 	_cleanup_(mem_closep) int dir =
 		openat(dirfd, run_id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -136,24 +138,52 @@ static int put_empty(int dirfd, const char *run_id, const char *file)
 
 	if (dir < 0)
 		return -errno;
-	fd = openat(dir, file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+	fd = openat(dir, file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0640);
 	return fd < 0 ? -errno : 0;
 }
 
-/* To make the directory is the right to begin: when we make it, the job cannot any more. */
+/* A directory for us, and where the one above it is for a group, too, for that group: the job's user is
+ * in it.  That user may have put a link in its place meanwhile.  Its descriptor, or -1. */
+static int make_dir(int above, const char *name)
+{
+	struct stat st;
+	bool made = mkdirat(above, name, 0700) == 0;
+	int fd = made || errno == EEXIST
+		? openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+	if (fd >= 0 && made && fstat(above, &st) == 0 && st.st_mode & 020)
+		fchmod(fd, 0770 | (st.st_mode & 02000));
+	return fd;
+}
+
+static void make(struct job *j, int dirfd)
+{
+	_cleanup_(mem_closep) int run = make_dir(dirfd, j->run_id);
+	_cleanup_(mem_closep) int work = run < 0 ? -1 : make_dir(run, "work");
+
+	j->what = work < 0 ? SLURM_FILE_ERROR : SLURM_FILE_MADE;
+}
+
+/* To make `started` is the right to begin: when we make it, the job cannot any more. */
 static void take(struct job *j, int dirfd)
 {
-	if (mkdirat(dirfd, j->run_id, 0770) == 0) {
-		put_empty(dirfd, j->run_id, "settled");
+	int r;
+
+	make(j, dirfd);
+	if (j->what == SLURM_FILE_ERROR)
+		return;
+	r = put_empty(dirfd, j->run_id, "started", O_EXCL);
+	if (r == 0) {
+		put_empty(dirfd, j->run_id, "settled", 0);
 		j->what = SLURM_FILE_TAKEN;
 		return;
 	}
-	if (errno != EEXIST) {
+	if (r != -EEXIST) {
 		j->what = SLURM_FILE_ERROR;
 		return;
 	}
 	look(j, dirfd);
-	if (j->what == SLURM_FILE_BEGUN && put_empty(dirfd, j->run_id, "stop"))
+	if (j->what == SLURM_FILE_BEGUN && put_empty(dirfd, j->run_id, "stop", 0))
 		j->what = SLURM_FILE_ERROR;
 }
 
@@ -186,12 +216,12 @@ static void work(uv_work_t *w)
 		return;
 	if (j->kind == JOB_LOOK)
 		look(j, dirfd);
-	else if (j->kind == JOB_TAKE)
-		take(j, dirfd);
-	else if (j->kind == JOB_GIVEN_UP)
+	else if (j->kind == JOB_MAKE)
+		make(j, dirfd);
+	else if (j->kind == JOB_TAKE || j->kind == JOB_GIVEN_UP)
 		take(j, dirfd);
 	if (j->kind == JOB_SETTLED || j->kind == JOB_GIVEN_UP)
-		put_empty(dirfd, j->run_id, "settled");
+		put_empty(dirfd, j->run_id, "settled", 0);
 	if (j->kind == JOB_PROBE)
 		j->what = SLURM_FILE_NONE;
 	if (j->sweep)
@@ -210,7 +240,7 @@ static void over(uv_work_t *w, int status)
 	if (!s->freed && j->kind == JOB_PROBE) {
 		s->dir_busy = false;
 		s->dir_ok = j->what != SLURM_FILE_ERROR;
-	} else if (!s->freed && (j->kind == JOB_LOOK || j->kind == JOB_TAKE)) {
+	} else if (!s->freed && (j->kind == JOB_LOOK || j->kind == JOB_MAKE || j->kind == JOB_TAKE)) {
 		r = slurm_run_find(s, j->run_id);
 		if (r && r->checking) {
 			r->checking = false;
@@ -244,6 +274,14 @@ void slurm_files_look(struct slurm_run *r)
 		return;
 	r->checking = true;
 	go(queue(r->s, JOB_LOOK, r->id));
+}
+
+void slurm_files_make(struct slurm_run *r)
+{
+	if (r->checking)
+		return;
+	r->checking = true;
+	go(queue(r->s, JOB_MAKE, r->id));
 }
 
 void slurm_files_take(struct slurm_run *r)

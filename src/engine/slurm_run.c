@@ -316,18 +316,31 @@ static void on_submitted(void *arg, const struct fetch_answer *a)
 	}
 }
 
-void slurm_run_send(struct slurm_run *r)
+static void post(struct slurm_run *r)
 {
 	char path[80];
 	struct err err;
 	int e;
 
-	r->state = RUN_SENDING;
-	r->sends++;
+	if (!r->s->api) {               /* slurmrestd was restarted meanwhile */
+		returned(r, "the cluster does not answer");
+		return;
+	}
 	snprintf(path, sizeof(path), "/slurm/v0.0.%u/job/submit", r->s->api->no);
 	e = slurm_ask(r->s, true, "POST", path, r->body, SUBMIT_MS, on_submitted, r, &r->call, &err);
 	if (e)
 		returned(r, err.text);
+}
+
+/* Its directory is made first.  Where that fails, its node will say so, too, and better. */
+void slurm_run_send(struct slurm_run *r)
+{
+	r->state = RUN_SENDING;
+	r->sends++;
+	if (r->s->conf.dir)
+		slurm_files_make(r);
+	else
+		post(r);
 }
 
 /* The cluster said that it does not take our token: it did not take that job either. */
@@ -641,7 +654,12 @@ static bool certain(const struct slurm_run *r, const struct engine_event *file)
 void slurm_run_file(struct slurm_run *r, enum slurm_file what, const struct engine_event *ev,
 		    const char *text)
 {
-	if (r->state == RUN_FENCING)
+	/* Of a short run no listing told that it began. */
+	if (what == SLURM_FILE_ENDED && !r->start_ms && ev->usage.run_ms)
+		r->start_ms = ev->at_ms - ev->usage.run_ms;
+	if (r->state == RUN_SENDING && !r->call)
+		post(r);
+	else if (r->state == RUN_FENCING)
 		fenced_file(r, what, ev, text);
 	else if (r->state == RUN_CHECKING)
 		checked_file(r, what, ev, text);

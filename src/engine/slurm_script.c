@@ -1,7 +1,8 @@
 /* slurm_script.c - the batch script of a run on a Slurm cluster
  *
  * It must be cheap: where thousands of short jobs run, each process that it starts counts.
- * What it needs are builtins of sh but for one mkdir and the fork of the task's own shell.
+ * What it needs are builtins of sh but for the fork of the task's own shell; and few files, for
+ * on a network file system each costs a round trip or more.
  */
 
 #include "engine/slurm_script.h"
@@ -17,11 +18,14 @@ static const char head[] =
 	"[ \"${SLURM_RESTART_COUNT:-0}\" = 0 ] || exit 121\n"
 	"umask 027\n";
 
+/* `true`, as a failed redirection of `:` would end the shell. */
 static const char take_shared[] =
-	"mkdir \"$run\" \"$run/work\" 2>/dev/null || { [ -d \"$run\" ] && exit 121; exit 122; }\n"
-	"exec >\"$run/stdout\" 2>\"$run/stderr\" </dev/null\n"
-	"cd \"$run/work\" || exit 122\n"
-	": >../started\n";
+	"suanlu_taken() { [ -e \"$run/started\" ] && exit 121; exit 122; }\n"
+	"cd \"$run/work\" 2>/dev/null || suanlu_taken\n"
+	"set -C\n"
+	"true >../started || suanlu_taken\n"
+	"set +C\n"
+	"exec >../stdout 2>../stderr </dev/null\n";
 
 static const char take_own[] =
 	"run=$(mktemp -d \"${TMPDIR:-/tmp}/suanlu.XXXXXX\") || exit 122\n"
@@ -55,15 +59,14 @@ static const char watch[] =
 static const char watch_end[] =
 	"kill -KILL $suanlu_watch 2>/dev/null\n";
 
-/* exit.json is written in one go and is whole when it ends in a brace. */
+/* exit.json is whole when it ends in a brace; before the first one stands what `times` says. */
 static const char tell[] =
 	"phase=command end=exit\n"
 	"[ ! -e ../phase ] || read -r phase <../phase\n"
 	"[ $code -le 128 ] || end=signal\n"
 	"[ ! -e ../stop ] || end=stopped\n"
-	"times >../times\n"
-	"echo \"{\\\"end\\\":\\\"$end\\\",\\\"phase\\\":\\\"$phase\\\",\\\"exit_code\\\":$code,"
-		"\\\"ended_ms\\\":0}\" >../exit.json\n"
+	"{ times; echo \"{\\\"end\\\":\\\"$end\\\",\\\"phase\\\":\\\"$phase\\\",\\\"exit_code\\\":$code,"
+		"\\\"ended_ms\\\":0}\"; } >../exit.json\n"
 	"exit $code\n";
 
 static const char tidy[] =

@@ -735,12 +735,24 @@ static struct run_spec spec_of(struct task_spec *t, struct placement *place, con
 	return (struct run_spec){ .run_id = "n-1-1", .spec = t, .place = place };
 }
 
+/* What the daemon does before it asks for the job. */
+static void make_run_dir(void)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "%s/n-1-1", top);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/n-1-1/work", top);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
 static void a_run_leaves_its_output_and_its_end(void **state)
 {
 	struct placement place;
 	struct task_spec t;
 	struct run_spec r = spec_of(&t, &place, "echo \"it's $SUANLU_RUN\"; echo no >&2; exit 3");
 
+	make_run_dir();
 	assert_int_equal(run_script(&r, top, "", 0), 3);
 	assert_string_equal(text_of("n-1-1/stdout"), "it's n-1-1\n");
 	assert_string_equal(text_of("n-1-1/stderr"), "no\n");
@@ -753,6 +765,7 @@ static void a_second_job_of_the_same_run_does_nothing(void **state)
 	struct task_spec t;
 	struct run_spec r = spec_of(&t, &place, "echo x >>../../count");
 
+	make_run_dir();
 	assert_int_equal(run_script(&r, top, "", 0), 0);
 	assert_int_equal(run_script(&r, top, "", 0), SLURM_EXIT_TAKEN);
 	assert_string_equal(text_of("count"), "x\n");
@@ -764,6 +777,7 @@ static void a_job_that_was_queued_again_does_nothing(void **state)
 	struct task_spec t;
 	struct run_spec r = spec_of(&t, &place, "echo x >>../../count");
 
+	make_run_dir();
 	assert_int_equal(run_script(&r, top, "SLURM_RESTART_COUNT=1", 0), SLURM_EXIT_TAKEN);
 	assert_string_equal(text_of("count"), "");
 }
@@ -774,9 +788,13 @@ static void a_run_that_was_taken_back_does_nothing(void **state)
 	struct task_spec t;
 	struct run_spec r = spec_of(&t, &place, "echo x >>../../count");
 	char path[100];
+	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/n-1-1", top);
-	assert_int_equal(mkdir(path, 0700), 0);
+	make_run_dir();
+	snprintf(path, sizeof(path), "%s/n-1-1/started", top);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
 	assert_int_equal(run_script(&r, top, "", 0), SLURM_EXIT_TAKEN);
 	assert_string_equal(text_of("count"), "");
 }
@@ -788,6 +806,7 @@ static void a_directory_that_cannot_be_used_is_told(void **state)
 	struct run_spec r = spec_of(&t, &place, "true");
 
 	assert_int_equal(run_script(&r, "/nonexistent/dir", "", 0), SLURM_EXIT_DIR);
+	assert_int_equal(run_script(&r, top, "", 0), SLURM_EXIT_DIR);   /* nobody made the run's */
 }
 
 static void without_a_shared_directory_it_begins_in_time_or_not_at_all(void **state)
@@ -811,6 +830,7 @@ static void a_stop_file_ends_the_run_without_the_cluster(void **state)
 	struct task_spec t;
 	struct run_spec r = spec_of(&t, &place, "touch ../stop; sleep 60 & sleep 60");
 
+	make_run_dir();
 	t.walltime_s = 3600;
 	assert_int_not_equal(run_script(&r, top, "", 0), 0);
 	assert_non_null(strstr(text_of("n-1-1/exit.json"), "\"end\":\"stopped\""));
