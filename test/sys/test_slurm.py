@@ -487,7 +487,9 @@ def fill(node, rig, limit="10"):
                   "--gres=gpu:ascend910b:8", "-t", limit, "-o", "/dev/null", "--wrap",
                   "sleep 120").strip()
     until(lambda: rig.jobs("east")[int(job)][1] == "RUNNING")
-    until(lambda: (lambda s: s["accelerators_free"] + s["nodes_down"] == 0)(node.up()))
+    until(lambda: (lambda s: s["accelerators_free"] + s["nodes_down"] == 0)(node.up()),
+          what=lambda: f"{node.up()}\n{rig.run('east', 'sinfo', '-NO', 'NodeList,StateLong,GresUsed,Reason')}"
+                       f"{rig.run('east', 'squeue')}")
     return job
 
 
