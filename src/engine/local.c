@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -46,6 +47,7 @@ struct run {
 	struct local *l;
 	enum state state;
 	struct child *child;            /* its shim; NULL: nobody watches it, the tick looks */
+	bool shim_killed;               /* by a signal */
 	bool stop_wanted;
 	int64_t reap_until_ms;
 	struct engine_event end;        /* OVER: what to report */
@@ -221,16 +223,22 @@ static void lost(struct run *r)
 /* Its shim ended before it made itself known: the run has not begun. */
 static void never_began(struct run *r)
 {
+	if (!r->stop_wanted && r->shim_killed) {
+		snprintf(r->text, sizeof(r->text), "its shim was killed before it began");
+		over(r, ENGINE_EV_LOST, RUN_END_NONE);
+		return;
+	}
 	if (!r->stop_wanted)
 		snprintf(r->text, sizeof(r->text), "its shim could not begin");
 	over(r, ENGINE_EV_ENDED, r->stop_wanted ? RUN_END_STOPPED : RUN_END_NOT_STARTED);
 }
 
-static void on_shim_end(void *arg)
+static void on_shim_end(void *arg, int status)
 {
 	struct run *r = arg;
 
 	r->child = NULL;
+	r->shim_killed = status >= 0 && WIFSIGNALED(status);
 	look_again(r);
 }
 

@@ -25,7 +25,7 @@ struct child {
 	pid_t pid;
 	int pidfd;
 	bool ours;                      /* we must take its exit status, or it stays a zombie */
-	void (*done)(void *arg);
+	child_done_fn done;
 	void *arg;
 };
 
@@ -75,17 +75,18 @@ static void shut(struct child *c)
 static void ended(uv_poll_t *poll, int status, int events)
 {
 	struct child *c = poll->data;
-	void (*done)(void *arg) = c->done;
+	child_done_fn done = c->done;
 	void *arg = c->arg;
+	int how = -1;
 
-	if (c->ours && !waitpid(c->pid, NULL, WNOHANG))
+	if (c->ours && !waitpid(c->pid, &how, WNOHANG))
 		return;
 	shut(c);
-	done(arg);
+	done(arg, how);
 }
 
 /* Takes `pidfd` over, also on failure. */
-static int watch(uv_loop_t *loop, pid_t pid, int pidfd, bool ours, void (*done)(void *arg),
+static int watch(uv_loop_t *loop, pid_t pid, int pidfd, bool ours, child_done_fn done,
 		 void *arg, struct child **ret, struct err *err)
 {
 	struct child *c = mem_alloc(sizeof(*c));
@@ -179,7 +180,7 @@ static int start_failed(const struct child_spec *s, int r, struct err *err)
 	return err_set(err, -r, "could not start \"%s\": %s", s->file, strerror(r));
 }
 
-int child_start(uv_loop_t *loop, const struct child_spec *spec, void (*done)(void *arg), void *arg,
+int child_start(uv_loop_t *loop, const struct child_spec *spec, child_done_fn done, void *arg,
 		struct child **ret, struct err *err)
 {
 	pid_t pid;
@@ -204,7 +205,7 @@ int child_start(uv_loop_t *loop, const struct child_spec *spec, void (*done)(voi
 	return r;
 }
 
-int child_watch(uv_loop_t *loop, pid_t pid, void (*done)(void *arg), void *arg,
+int child_watch(uv_loop_t *loop, pid_t pid, child_done_fn done, void *arg,
 		struct child **ret, struct err *err)
 {
 	int fd = pid > 0 ? pidfd_open(pid, 0) : -1;

@@ -21,13 +21,16 @@ struct child_spec {
 	int stdout_fd;                  /* -1: /dev/null; used for standard error too */
 };
 
-/* Start it; done(arg, ...) runs on the loop thread once it has ended.  The child is
- * freed after done, or by child_forget(). */
-int child_start(uv_loop_t *loop, const struct child_spec *spec, void (*done)(void *arg), void *arg,
+/* It has ended.  `status` as of waitpid(2); -1: it was not our child, nobody knows. */
+typedef void (*child_done_fn)(void *arg, int status);
+
+/* Start it; done runs on the loop thread once it has ended.  The child is freed after done, or by
+ * child_forget(). */
+int child_start(uv_loop_t *loop, const struct child_spec *spec, child_done_fn done, void *arg,
 		struct child **ret, struct err *err);
 
 /* Watch a process that an earlier life of ours started.  -ESRCH: there is none. */
-int child_watch(uv_loop_t *loop, pid_t pid, void (*done)(void *arg), void *arg,
+int child_watch(uv_loop_t *loop, pid_t pid, child_done_fn done, void *arg,
 		struct child **ret, struct err *err);
 
 pid_t child_pid(const struct child *c);

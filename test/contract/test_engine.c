@@ -555,6 +555,43 @@ static void the_same_without_control_groups(void **state)
 	kill_the_shim(bed_of(state), "'limits':'rlimit'", false);
 }
 
+/* A shim of a few lines of shell. */
+static void with_shim(struct bed *b, const char *lines)
+{
+	char path[256], option[300];
+	FILE *f = fopen(bed_path(b, "shim", path), "w");
+
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\n%s\n", lines);
+	fclose(f);
+	assert_int_equal(chmod(path, 0700), 0);
+	snprintf(option, sizeof(option), "'shim':'%s'", path);
+	reopen(b, option);
+}
+
+static void a_shim_killed_before_it_began_means_lost_and_not_failed(void **state)
+{
+	struct bed *b = bed_of(state);
+	const struct bed_event *e;
+
+	with_shim(b, "kill -KILL $$");
+	bed_sh(b, "n-1-1", "true");
+	e = bed_end(b, "n-1-1");
+	assert_int_equal(e->ev.kind, ENGINE_EV_LOST);
+}
+
+static void a_shim_that_cannot_begin_fails_the_run(void **state)
+{
+	struct bed *b = bed_of(state);
+	const struct bed_event *e;
+
+	with_shim(b, "exit 2");
+	bed_sh(b, "n-1-1", "true");
+	e = bed_end(b, "n-1-1");
+	assert_int_equal(e->ev.kind, ENGINE_EV_ENDED);
+	assert_int_equal(e->ev.end, RUN_END_NOT_STARTED);
+}
+
 static void a_shim_killed_while_we_were_away_means_lost(void **state)
 {
 	struct bed *b = bed_of(state);
@@ -1042,6 +1079,8 @@ int main(void)
 		LOCAL(an_end_that_a_power_cut_emptied_is_lost_and_not_believed),
 		LOCAL(a_run_whose_end_a_power_cut_took_is_lost_and_not_started_again),
 		LOCAL(a_killed_shim_means_lost_and_nothing_lives_on),
+		LOCAL(a_shim_killed_before_it_began_means_lost_and_not_failed),
+		LOCAL(a_shim_that_cannot_begin_fails_the_run),
 		LOCAL(the_same_for_an_adopted_run),
 		LOCAL(the_same_without_control_groups),
 		LOCAL(a_shim_killed_while_we_were_away_means_lost),

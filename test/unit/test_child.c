@@ -20,6 +20,7 @@
 struct bed {
 	uv_loop_t loop;
 	unsigned ended;
+	int status;                     /* of the last one */
 	int out[2];
 	char text[4096];
 };
@@ -39,9 +40,10 @@ static void bed_done(struct bed *b)
 	close(b->out[1]);
 }
 
-static void on_end(void *arg)
+static void on_end(void *arg, int status)
 {
 	((struct bed *)arg)->ended++;
+	((struct bed *)arg)->status = status;
 }
 
 static int start_in(struct bed *b, const char *script, const char *cwd, struct child **ret,
@@ -78,6 +80,7 @@ static void a_child_runs_and_its_end_is_seen(void **state)
 	assert_true(child_pid(start(&b, "echo $WORD; echo too >&2; cat; exit 3")) > 0);
 	uv_run(&b.loop, UV_RUN_DEFAULT);
 	assert_int_equal(b.ended, 1);
+	assert_true(WIFEXITED(b.status) && WEXITSTATUS(b.status) == 3);
 	assert_string_equal(said(&b), "yes\ntoo\n");
 	/* Nothing is left to wait for. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
@@ -135,6 +138,7 @@ static void a_killed_child_has_ended(void **state)
 	kill(child_pid(start(&b, "sleep 60 & wait")), SIGKILL);
 	uv_run(&b.loop, UV_RUN_DEFAULT);
 	assert_int_equal(b.ended, 1);
+	assert_true(WIFSIGNALED(b.status) && WTERMSIG(b.status) == SIGKILL);
 }
 
 static void many_children_end_each_once(void **state)
@@ -188,6 +192,7 @@ static void a_process_of_an_earlier_life_is_watched(void **state)
 	assert_int_equal(b.ended, 1);
 	uv_run(&b.loop, UV_RUN_DEFAULT);
 	assert_int_equal(b.ended, 2);
+	assert_int_equal(b.status, -1);         /* how, only its parent hears */
 }
 
 /* ---- refusals ---- */
