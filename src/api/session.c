@@ -91,7 +91,8 @@ static void set_password(struct job *j)
 {
 	bool once = j->what == RESET;
 	struct err err = { 0 };
-	int r = flow_password_set(j->api->flow, j->user, j->hash, once, &j->who, &err);
+	int r = flow_password_set(j->api->flow, j->user, once ? NULL : j->opened, j->hash, &j->who,
+				  &err);
 
 	if (r) {
 		reply_err(j->call, r, &err);

@@ -146,8 +146,10 @@ int flow_session_close(struct flow *f, const struct token *who, struct err *err)
 /* May the caller give this account a new password, for one time?  Their own: with the old one. */
 int flow_password_reset_check(const struct flow *f, const char *user, const struct token *who,
 			      struct err *err);
-/* Set it; all other sessions of the account end. */
-int flow_password_set(struct flow *f, const char *user, const char *hash, bool once,
+/* Set it; all other sessions of the account end.  `old`: the hash that the caller's own password was
+ * right for; NULL: a reset, for one time.  FLOW_E_CONFLICT when it is not the hash any more, or when
+ * the caller may no longer do what it could at the beginning. */
+int flow_password_set(struct flow *f, const char *user, const char *old, const char *hash,
 		      const struct token *who, struct err *err);
 
 /* ---- tasks ---- */

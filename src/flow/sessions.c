@@ -118,16 +118,31 @@ int flow_password_reset_check(const struct flow *f, const char *user, const stru
 	return 0;
 }
 
-int flow_password_set(struct flow *f, const char *user, const char *hash, bool once,
+/* Is what held when the hash was begun, long before, still so? */
+static int set_check(const struct flow *f, const char *user, const char *old,
+		     const struct token *who, struct err *err)
+{
+	const struct user_entry *u = usable(f, user);
+	int e = old ? 0 : flow_password_reset_check(f, user, who, err);
+
+	if (e)
+		return e;
+	if (!flow_token_holds(f, who))
+		return err_set(err, FLOW_E_CONFLICT, "your session or token ended meanwhile");
+	if (old && (!u || strcmp(u->password, old)))
+		return err_set(err, FLOW_E_CONFLICT, "the account was changed meanwhile");
+	return 0;
+}
+
+int flow_password_set(struct flow *f, const char *user, const char *old, const char *hash,
 		      const struct token *who, struct err *err)
 {
+	bool once = !old;
 	int e = flow_busy(f, err);
 	json_t *doc;
 
-	if (!e && once)
-		e = flow_password_reset_check(f, user, who, err);
-	if (!e && !once && !usable(f, user))
-		e = err_set(err, FLOW_E_CONFLICT, "the account was changed meanwhile");
+	if (!e)
+		e = set_check(f, user, old, who, err);
 	if (e)
 		return e;
 	doc = json_pack("{s:s, s:s, s:b}", "user", user, "hash", hash, "one_time", once);

@@ -199,7 +199,7 @@ static void no(struct world *w, int got, int want, const char *words)
 static struct token as(struct world *w, const char *name)
 {
 	const struct user *u = flow_user_find(w->flow, name);
-	struct token t = { .id = 99 };
+	struct token t = { .id = 99, .foreign = true };
 
 	assert_non_null(u);
 	t.roles = u->roles;
@@ -654,12 +654,12 @@ static void a_password_for_one_time_opens_its_change_only(void **state)
 	three_people(w);
 	sun = as(w, "sun");
 	assert_null(flow_password_of(w->flow, "an"));
-	assert_int_equal(flow_password_set(w->flow, "an", "one", true, &sun, &w->err), 0);
+	assert_int_equal(flow_password_set(w->flow, "an", NULL, "one", &sun, &w->err), 0);
 	assert_true(flow_password_once(w->flow, "an"));
 	assert_int_equal(open_session(w, "an", "one", text), 0);
 	an = *find(w, text);
 	assert_int_equal(an.scopes, SCOPE_SELF);
-	assert_int_equal(flow_password_set(w->flow, "an", "two", false, &an, &w->err), 0);
+	assert_int_equal(flow_password_set(w->flow, "an", "one", "two", &an, &w->err), 0);
 	assert_int_equal(find(w, text)->scopes, 0);
 	assert_int_equal(find(w, text)->roles, ROLE_ADMIN);
 	no(w, open_session(w, "an", "one", text), FLOW_E_CONFLICT, "changed meanwhile");
@@ -674,9 +674,9 @@ static void a_session_has_the_roles_of_its_account_now(void **state)
 
 	three_people(w);
 	sun = as(w, "sun");
-	flow_password_set(w->flow, "an", "one", true, &sun, &w->err);
+	flow_password_set(w->flow, "an", NULL, "one", &sun, &w->err);
 	an = as(w, "an");
-	flow_password_set(w->flow, "an", "two", false, &an, &w->err);
+	flow_password_set(w->flow, "an", "one", "two", &an, &w->err);
 	open_session(w, "an", "two", text);
 	assert_int_equal(alter_user(w, "an", "{'roles':['admin','operator']}", &sun), 0);
 	assert_int_equal(find(w, text)->roles, ROLE_ADMIN | ROLE_OPERATOR);
@@ -699,7 +699,7 @@ static void the_oldest_session_of_an_account_makes_room(void **state)
 
 	three_people(w);
 	sun = as(w, "sun");
-	flow_password_set(w->flow, "an", "one", true, &sun, &w->err);
+	flow_password_set(w->flow, "an", NULL, "one", &sun, &w->err);
 	assert_int_equal(open_session(w, "an", "one", first), 0);
 	assert_int_equal(open_session(w, "an", "one", second), 0);
 	for (int i = 2; i < USER_SESSIONS_MAX; i++)
@@ -718,7 +718,7 @@ static void a_session_is_swept_away_when_it_is_over(void **state)
 
 	three_people(w);
 	sun = as(w, "sun");
-	flow_password_set(w->flow, "an", "one", true, &sun, &w->err);
+	flow_password_set(w->flow, "an", NULL, "one", &sun, &w->err);
 	open_session(w, "an", "one", text);
 	assert_int_equal(w->flow->who.nsessions, 1);
 	identity_tick(w->flow, clock_now_ms() + SESSION_MS + 1);
@@ -735,14 +735,65 @@ static void security_resets_the_passwords_of_officers_and_nobody_their_own(void 
 	an = as(w, "an");
 	sun = as(w, "sun");
 	/* The first one may come from whoever made the account. */
-	assert_int_equal(flow_password_set(w->flow, "wu", "one", true, &an, &w->err), 0);
-	no(w, flow_password_set(w->flow, "wu", "two", true, &an, &w->err), FLOW_E_FORBIDDEN,
+	assert_int_equal(flow_password_set(w->flow, "wu", NULL, "one", &an, &w->err), 0);
+	no(w, flow_password_set(w->flow, "wu", NULL, "two", &an, &w->err), FLOW_E_FORBIDDEN,
 	   "only security");
-	assert_int_equal(flow_password_set(w->flow, "wu", "two", true, &sun, &w->err), 0);
-	no(w, flow_password_set(w->flow, "sun", "one", true, &sun, &w->err), FLOW_E_FORBIDDEN,
+	assert_int_equal(flow_password_set(w->flow, "wu", NULL, "two", &sun, &w->err), 0);
+	no(w, flow_password_set(w->flow, "sun", NULL, "one", &sun, &w->err), FLOW_E_FORBIDDEN,
 	   "your own");
-	no(w, flow_password_set(w->flow, "nobody", "one", true, &sun, &w->err), FLOW_E_NOT_FOUND,
+	no(w, flow_password_set(w->flow, "nobody", NULL, "one", &sun, &w->err), FLOW_E_NOT_FOUND,
 	   "no account");
+}
+
+/* Both were hashed at the same time; what ends last must not win. */
+static void a_change_begun_before_a_reset_does_not_undo_it(void **state)
+{
+	struct world *w = *state;
+	char text[TOKEN_TEXT_LEN + 1];
+	struct token an, sun;
+
+	three_people(w);
+	sun = as(w, "sun");
+	flow_password_set(w->flow, "an", NULL, "known", &sun, &w->err);
+	an = as(w, "an");
+	assert_int_equal(flow_password_set(w->flow, "an", NULL, "reset", &sun, &w->err), 0);
+	no(w, flow_password_set(w->flow, "an", "known", "mine", &an, &w->err), FLOW_E_CONFLICT,
+	   "changed meanwhile");
+	assert_string_equal(flow_password_of(w->flow, "an"), "reset");
+	assert_true(flow_password_once(w->flow, "an"));
+	assert_int_equal(open_session(w, "an", "reset", text), 0);
+}
+
+static void a_change_whose_session_ended_meanwhile_is_refused(void **state)
+{
+	struct world *w = *state;
+	char text[TOKEN_TEXT_LEN + 1];
+	struct token an, sun;
+
+	three_people(w);
+	sun = as(w, "sun");
+	flow_password_set(w->flow, "an", NULL, "one", &sun, &w->err);
+	assert_int_equal(open_session(w, "an", "one", text), 0);
+	an = *find(w, text);
+	assert_int_equal(flow_session_close(w->flow, &an, &w->err), 0);
+	no(w, flow_password_set(w->flow, "an", "one", "two", &an, &w->err), FLOW_E_CONFLICT,
+	   "ended meanwhile");
+	assert_string_equal(flow_password_of(w->flow, "an"), "one");
+	assert_true(flow_password_once(w->flow, "an"));
+}
+
+static void a_reset_by_whoever_lost_the_role_meanwhile_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct token sun;
+
+	three_people(w);
+	sun = as(w, "sun");
+	assert_int_equal(flow_password_set(w->flow, "wu", NULL, "one", &sun, &w->err), 0);
+	sun.roles |= ROLE_OPERATOR;     /* as it was; it is security alone now */
+	no(w, flow_password_set(w->flow, "wu", NULL, "two", &sun, &w->err), FLOW_E_CONFLICT,
+	   "ended meanwhile");
+	assert_string_equal(flow_password_of(w->flow, "wu"), "one");
 }
 
 static void no_machine_has_the_name_of_an_account(void **state)
@@ -841,6 +892,9 @@ int main(void)
 		TEST(the_oldest_session_of_an_account_makes_room),
 		TEST(a_session_is_swept_away_when_it_is_over),
 		TEST(security_resets_the_passwords_of_officers_and_nobody_their_own),
+		TEST(a_change_begun_before_a_reset_does_not_undo_it),
+		TEST(a_change_whose_session_ended_meanwhile_is_refused),
+		TEST(a_reset_by_whoever_lost_the_role_meanwhile_is_refused),
 		TEST(no_machine_has_the_name_of_an_account),
 		TEST(an_account_proved_by_a_certificate_follows_its_roles),
 		TEST(everything_is_there_after_a_restart),
