@@ -94,11 +94,7 @@ static int apply_dataset(struct flow *f, const struct record *r, struct err *err
 	e = dataset_entry(f, d->name);
 	dataset_free(e->d);
 	e->d = d;
-	if (e->place)
-		HASH_DELETE(hh_place, f->places, e);
-	free(e->place);
-	e->place = place_of_url(d->url);
-	HASH_ADD_KEYPTR(hh_place, f->places, e->place, strlen(e->place), e);
+	places_move(f, e, place_of_url(d->url));
 	return 0;
 }
 

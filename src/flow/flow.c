@@ -196,14 +196,13 @@ static void world_done(struct flow *f)
 
 	HASH_ITER(hh, f->datasets, d, dtmp) {
 		HASH_DELETE(hh, f->datasets, d);
-		if (d->place)
-			HASH_DELETE(hh_place, f->places, d);
 		dataset_free(d->d);
 		free(d->place);
 		free(d->name);
 		free(d);
 	}
 	free(f->dataset_list);
+	free(f->places);
 	identity_done(&f->who);
 }
 

@@ -83,11 +83,13 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 			     .purse = ledger_purse(f, s->tenant, clock_now_ms()) };
 	for (uint32_t i = 0; i < s->ninputs; i++) {
 		const struct task_input *in = &s->inputs[i];
-		const struct dataset *d = input_labelled(f, in);
+		struct input_data x;
+		const struct dataset *d;
 
 		/* A label that was raised since the task came counts at once. */
-		if (d)
-			label_join(&l, d->level, d->stay_within);
+		input_data(f, in, &x);
+		label_join(&l, x.label.level, x.label.within);
+		d = x.d;
 		ask_data(ret, d ? d->region : s->data_region,
 			 in->dataset && d ? d->size_mb : in->size_mb);
 	}

@@ -71,7 +71,7 @@ struct dataset_entry {
 	char *name;
 	char *place;                    /* its url as place_of_url() writes it */
 	struct dataset *d;
-	UT_hash_handle hh, hh_place;
+	UT_hash_handle hh;
 };
 
 /* What a pool may see, as security confirmed it and as the configuration last declared it; kept by
@@ -156,7 +156,8 @@ struct flow {
 	struct history *history;
 	struct identity who;
 	struct dataset_entry *datasets; /* by name */
-	struct dataset_entry *places;   /* by place */
+	struct dataset_entry **places;  /* in order of their places */
+	uint32_t nplaces;
 	struct dataset_entry **dataset_list;
 	uint32_t ndatasets;
 
@@ -290,11 +291,22 @@ void ledger_tick(struct flow *f);
 bool roots_allow(const char *const *roots, const char *tenant, const char *url);
 const char *const *roots_of(const char *const *roots, const char *tenant, struct arena *a);
 
+/* places.c: the data sets by place */
+struct input_data {
+	const struct dataset *d;        /* that is named, or the innermost that has it inside; or NULL */
+	struct label label;             /* of all that it reads from */
+};
+typedef void (*places_fn)(void *arg, const struct dataset *d, bool covers);
+
+void places_move(struct flow *f, struct dataset_entry *e, char *place);         /* takes `place` */
+/* Each data set that is at this url or has it inside, from the inside out. */
+void places_near(const struct flow *f, const char *url, places_fn fn, void *arg);
+/* Removed ones too: their labels still stand. */
+void input_data(const struct flow *f, const struct task_input *in, struct input_data *ret);
+
 /* world.c */
 char *place_of_url(const char *url);                    /* mem_alloc()ed */
-const struct dataset *input_dataset(const struct flow *f, const struct task_input *in);
-/* The same with the removed ones, whose label still stands. */
-const struct dataset *input_labelled(const struct flow *f, const struct task_input *in);
+const struct dataset *dataset_known(const struct flow *f, const char *name);    /* removed ones too */
 int flow_busy(const struct flow *f, struct err *err);   /* FLOW_E_BUSY while the store is in trouble */
 int inputs_check(const struct flow *f, struct task_spec *s, const struct token *who,
 		 struct err *err);

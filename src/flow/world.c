@@ -52,8 +52,7 @@ char *place_of_url(const char *url)
 	return place;
 }
 
-/* Removed ones too. */
-static const struct dataset *dataset_known(const struct flow *f, const char *name)
+const struct dataset *dataset_known(const struct flow *f, const char *name)
 {
 	struct dataset_entry *e = NULL;
 
@@ -61,46 +60,19 @@ static const struct dataset *dataset_known(const struct flow *f, const char *nam
 	return e ? e->d : NULL;
 }
 
-/* The data set that is at this place or has it inside, the innermost one; also a removed one,
- * whose level still stands. */
-static const struct dataset *dataset_covering(const struct flow *f, const char *url)
-{
-	_cleanup_(mem_freep) char *place = HASH_COUNT(f->datasets) ? place_of_url(url) : NULL;
-	struct dataset_entry *e = NULL;
-
-	while (place && *place) {
-		char *slash = strrchr(place, '/');
-
-		HASH_FIND(hh_place, f->places, place, strlen(place), e);
-		if (e)
-			return e->d;
-		if (!slash)
-			break;
-		*slash = '\0';
-	}
-	return NULL;
-}
-
-const struct dataset *input_dataset(const struct flow *f, const struct task_input *in)
-{
-	return in->dataset ? flow_dataset_find(f, in->dataset) : dataset_covering(f, in->url);
-}
-
-const struct dataset *input_labelled(const struct flow *f, const struct task_input *in)
-{
-	return in->dataset ? dataset_known(f, in->dataset) : dataset_covering(f, in->url);
-}
-
 /* A data set protects its place however it is named: by its name or by a bare URL. */
 static int input_check(const struct flow *f, struct task_spec *s, uint32_t i,
 		       const struct token *who, struct err *err)
 {
 	const struct task_input *in = &s->inputs[i];
-	const struct dataset *d = input_dataset(f, in);
+	const struct dataset *d;
+	struct input_data x;
 	char field[48];
 
+	input_data(f, in, &x);
+	d = x.d;
 	snprintf(field, sizeof(field), "inputs[%u].%s", i, in->dataset ? "dataset" : "url");
-	if (in->dataset && (!d || !flow_may_see(who, d->tenant)))
+	if (in->dataset && (!d || d->removed || !flow_may_see(who, d->tenant)))
 		return err_field(err, field, "there is no dataset of this name");
 	if (!roots_allow(f->c.read_roots, s->tenant, d && in->dataset ? d->url : in->url)) {
 		err_field(err, field, "lies outside the directories that tasks may read");
@@ -109,8 +81,8 @@ static int input_check(const struct flow *f, struct task_spec *s, uint32_t i,
 	}
 	if (d && !flow_may_see(who, d->tenant))
 		return err_field(err, field, "belongs to a data set of another tenant");
-	if (d && d->level > s->level)
-		s->level = d->level;            /* 就高: the highest of all inputs counts */
+	if (x.label.level > s->level)
+		s->level = x.label.level;       /* 就高: the highest of all inputs counts */
 	return 0;
 }
 
@@ -222,15 +194,6 @@ const struct dataset *flow_dataset_at(const struct flow *f, uint32_t i)
 
 enum { DATASETS_MAX = 100000 };
 
-static const struct dataset *dataset_at(const struct flow *f, const char *url)
-{
-	_cleanup_(mem_freep) char *place = place_of_url(url);
-	struct dataset_entry *e = NULL;
-
-	HASH_FIND(hh_place, f->places, place, strlen(place), e);
-	return e ? e->d : NULL;
-}
-
 /* A lower level, a wider region, or another place: whoever names the old place by its URL would
  * find it without a label. */
 static bool weaker(const struct dataset *old, const struct dataset *now)
@@ -241,11 +204,41 @@ static bool weaker(const struct dataset *old, const struct dataset *now)
 					       &(struct label){ old->level, old->stay_within });
 }
 
+struct neighbours {
+	const struct dataset *d;        /* that is to be */
+	const struct token *who;
+	bool taken, foreign;            /* its very place; one around it is another tenant's */
+};
+
+static void neighbour(void *arg, const struct dataset *there, bool covers)
+{
+	struct neighbours *n = arg;
+	_cleanup_(mem_freep) char *was = place_of_url(there->url), *is = place_of_url(n->d->url);
+
+	if (!strcmp(there->name, n->d->name))
+		return;
+	n->taken |= !strcmp(was, is);
+	n->foreign |= !flow_may_change(n->who, there->tenant);
+}
+
+/* Whoever puts one into another's takes a part of it for himself.  Removed ones count, too. */
+static int place_allowed(const struct flow *f, const struct dataset *d, const struct token *who,
+			 struct err *err)
+{
+	struct neighbours n = { d, who, false, false };
+
+	places_near(f, d->url, neighbour, &n);
+	if (n.taken)
+		return err_set(err, FLOW_E_CONFLICT, "this url is a data set already");
+	if (n.foreign)
+		return err_set(err, FLOW_E_CONFLICT, "this url lies in a data set of another tenant");
+	return 0;
+}
+
 static int dataset_allowed(const struct flow *f, const struct dataset *d, const struct token *who,
 			   const char *reason, struct err *err)
 {
 	const struct dataset *old = dataset_known(f, d->name);
-	const struct dataset *there = dataset_at(f, d->url);
 
 	if (!roots_allow(f->c.read_roots, old && !old->removed ? old->tenant : who->tenant, d->url))
 		return err_field(err, "url", "lies outside the directories that tasks may read");
@@ -260,11 +253,9 @@ static int dataset_allowed(const struct flow *f, const struct dataset *d, const 
 		if (!reason || !*reason)
 			return err_field(err, "reason", "is needed to lower a label");
 	}
-	if (there && strcmp(there->name, d->name))
-		return err_set(err, FLOW_E_CONFLICT, "this url is a data set already");
 	if (!old && flow_ndatasets(f) >= DATASETS_MAX)
 		return err_set(err, FLOW_E_LIMIT, "there are %d datasets already", DATASETS_MAX);
-	return 0;
+	return place_allowed(f, d, who, err);
 }
 
 /* The document without `reason`, which is of the change and not of the data. */

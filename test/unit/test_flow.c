@@ -584,6 +584,53 @@ static void a_level_is_not_lowered_by_removing_the_data_set_first(void **state)
 					"\"region\":\"cn/50\",\"size_mb\":1}"), FLOW_E_CONFLICT);
 }
 
+static void be(struct world *w, const char *tenant)
+{
+	strcpy(w->who.tenant, tenant);
+}
+
+#define INPUT(url) "{\"command\":[\"true\"],\"inputs\":[{\"url\":\"" url "\",\"path\":\"i\"}]}"
+#define SET(name, url, level)                                                                  \
+	"{\"name\":\"" name "\",\"url\":\"" url "\",\"level\":" level ",\"region\":\"cn/50\"}"
+
+static enum level level_of(struct world *w, const char *text)
+{
+	return task(w, submit(w, text))->spec->level;
+}
+
+static void a_data_set_in_another_does_not_lower_its_label(void **state)
+{
+	struct world *w = *state;
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(put_dataset(w, SET("inner", "http://h/x/part", "1")), 0);
+	assert_int_equal(put_dataset(w, SET("outer", "http://h/x", "4")), 0);
+	assert_int_equal(put_dataset(w, SET("late", "http://h/x/late", "1")), 0);
+	assert_int_equal(level_of(w, INPUT("http://h/x/part/a")), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("http://h/x/late")), LEVEL_4);
+	assert_int_equal(level_of(w, "{\"command\":[\"true\"],\"inputs\":[{\"dataset\":\"inner\","
+				     "\"path\":\"i\"}]}"), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("http://h/xy")), LEVEL_1);
+	assert_int_equal(flow_dataset_remove(w->flow, "outer", &w->who, &w->err), 0);
+	assert_int_equal(level_of(w, INPUT("http://h/x/part/a")), LEVEL_4);
+}
+
+static void nobody_puts_a_data_set_into_that_of_another_tenant(void **state)
+{
+	struct world *w = *state;
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(put_dataset(w, SET("d", "http://h/x", "4")), 0);
+	be(w, "other");
+	assert_int_equal(put_dataset(w, SET("e", "http://h/x/part", "1")), FLOW_E_CONFLICT);
+	assert_int_equal(put_dataset(w, SET("e", "http://h/x", "4")), FLOW_E_CONFLICT);
+	be(w, "lab");
+	assert_int_equal(flow_dataset_remove(w->flow, "d", &w->who, &w->err), 0);
+	be(w, "other");
+	assert_int_equal(put_dataset(w, SET("e", "http://h/x/part", "1")), FLOW_E_CONFLICT);
+	assert_int_equal(put_dataset(w, SET("e", "http://h/xpart", "1")), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -622,6 +669,8 @@ int main(void)
 		T(a_repeated_submission_is_known_although_its_deadline_has_passed),
 		T(a_task_has_the_level_of_its_data_however_they_are_named),
 		T(a_level_is_not_lowered_by_removing_the_data_set_first),
+		T(a_data_set_in_another_does_not_lower_its_label),
+		T(nobody_puts_a_data_set_into_that_of_another_tenant),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
