@@ -81,6 +81,8 @@ struct tenant_entry *tenant_get(struct flow *f, const char *name);              
 struct tenant_entry *tenant_find(const struct flow *f, const char *name);       /* or NULL */
 /* May accounts and tokens be made for it?  0, or ERR_E_INPUT on the field `tenant`. */
 int tenant_check(const struct flow *f, const char *name, struct err *err);
+/* Is there such a tenant, disabled or not?  0, or FLOW_E_NOT_FOUND. */
+int tenant_known(const struct flow *f, const char *name, struct err *err);
 /* What it is at this moment. */
 const struct token *token_now(const struct flow *f, struct token_entry *e);
 /* Accounts and machines that hold this role and could use it, but for one account and one token. */

@@ -289,10 +289,8 @@ int flow_quota_set(struct flow *f, const char *tenant, const json_t *doc, const 
 
 	if (!e)
 		e = quota_decode(doc, &q, err);
-	if (!e && !flow_tenant_find(f, tenant)) {
-		e = err_set(err, FLOW_E_NOT_FOUND, "there is no tenant of this name");
-		err_hint(err, "an admin makes one: suanlu tenant new");
-	}
+	if (!e)
+		e = tenant_known(f, tenant, err);
 	if (e)
 		return e;
 	r.doc = json_pack("{s:s, s:o, s:s}", "tenant", tenant, "quota", quota_json(&q), "by", who->name);

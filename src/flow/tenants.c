@@ -49,6 +49,15 @@ int tenant_check(const struct flow *f, const char *name, struct err *err)
 	return t->t.disabled ? err_field(err, "tenant", "the tenant is disabled") : 0;
 }
 
+int tenant_known(const struct flow *f, const char *name, struct err *err)
+{
+	if (listed(f, name))
+		return 0;
+	err_set(err, FLOW_E_NOT_FOUND, "there is no tenant of this name");
+	err_hint(err, "an admin makes one: suanlu tenant new");
+	return FLOW_E_NOT_FOUND;
+}
+
 int flow_tenant_new(struct flow *f, const json_t *doc, const struct token *who,
 		    const struct tenant **ret, struct err *err)
 {

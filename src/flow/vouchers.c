@@ -75,7 +75,10 @@ static int voucher_allowed(const struct flow *f, const struct voucher *v, int64_
 {
 	const struct payer *p = payer_find(f->books, v->tenant);
 	uint32_t usable = 0;
+	int e = tenant_known(f, v->tenant, err);
 
+	if (e)
+		return e;
 	for (uint32_t i = 0; p && i < p->n; i++)
 		usable += !p->vouchers[i]->withdrawn && p->vouchers[i]->until_ms > now;
 	if (usable >= VOUCHERS_TENANT_MAX)
@@ -152,8 +155,13 @@ void flow_budget(const struct flow *f, const char *tenant, struct budget *ret)
 static int budget_allowed(const struct flow *f, const char *tenant, int64_t micro, struct err *err)
 {
 	struct budget b;
+	int e;
 
 	flow_budget(f, tenant, &b);
+	/* What a tenant that is gone had left can be taken back. */
+	e = micro < 0 && b.available_micro > 0 ? 0 : tenant_known(f, tenant, err);
+	if (e)
+		return e;
 	if (micro < 0 && b.available_micro + micro < 0)
 		return err_set(err, FLOW_E_CONFLICT, "only %" PRId64 " micro-yuan are left of it",
 			       b.available_micro > 0 ? b.available_micro : 0);

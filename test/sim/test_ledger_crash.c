@@ -518,6 +518,17 @@ static void set_price(struct world *w)
 	json_decref(doc);
 }
 
+/* Money is for tenants that are there. */
+static void tenant(struct world *w, const char *name)
+{
+	json_t *doc = doc_of("{'name':'%s'}", name);
+	const struct tenant *t;
+
+	if (!flow_tenant_find(w->flow, name) && flow_tenant_new(w->flow, doc, &w->who, &t, &w->err))
+		fail_msg("%s: %s", w->err.field, w->err.text);
+	json_decref(doc);
+}
+
 static void grant(struct world *w, int64_t micro)
 {
 	json_t *doc = doc_of("{'tenant':'poor','add_micro':%lld,'reason':'test'}",
@@ -598,6 +609,7 @@ static void step(struct world *w)
 /* Enough for all, so that nobody waits for ever. */
 static void pay_in(struct world *w)
 {
+	tenant(w, "poor");
 	grant(w, 1000000000000);
 }
 
@@ -608,6 +620,8 @@ static void live(struct world *w)
 	struct budget b;
 
 	node_start(w);
+	tenant(w, "poor");
+	tenant(w, "lab");
 	grant(w, 100000000);
 	for (int i = 0; i < STEPS; i++) {
 		step(w);

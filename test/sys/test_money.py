@@ -125,6 +125,22 @@ def test_an_exhausted_budget_is_told_with_its_figures(node):
     assert node.api.wait(id)["state"] == "done"
 
 
+def test_money_for_a_name_without_a_tenant_is_refused(node):
+    before = accounts(node)
+    assert node.api.post("/v1/tenants", json={"name": "left"}).status_code == 201
+    grant(node, "left", 5)
+    assert node.api.delete("/v1/tenants/left").status_code == 204
+    for name in ("labb", "left"):
+        for path, doc in (("/v1/budgets", {"add_micro": YUAN, "reason": "x"}), ("/v1/budgets", {"reason": "x"}),
+                          ("/v1/vouchers", {"issuer": "sh", "face_micro": YUAN, "rate": 0.3, "valid_until": later()})):
+            said = node.api.post(path, json=dict(doc, tenant=name))
+            assert said.status_code == 404 and "no tenant" in said.json()["detail"], said.text
+    assert node.api.post("/v1/budgets", json={"tenant": "labb", "add_micro": -1, "reason": "x"}).status_code == 404
+    assert not [v for v in ok(node.api.get("/v1/vouchers"))["vouchers"] if v["tenant"] in ("labb", "left")]
+    grant(node, "left", -5)     # what one that is gone has left is taken back
+    assert {k: v for k, v in accounts(node).items() if v} == {k: v for k, v in before.items() if v}
+
+
 def test_what_is_reserved_cannot_be_taken_out_of_a_budget(node):
     user = node.user("taken")
     grant(node, "taken", 30)

@@ -19,6 +19,8 @@ UNTIL = "2036-01-01T00:00:00+08:00"
 @pytest.fixture(scope="module")
 def node():
     with Daemon({"pools": [HUB]}) as d:
+        for name in ("acme", "mine"):
+            assert d.api.post("/v1/tenants", json={"name": name}).status_code == 201
         yield d
 
 
