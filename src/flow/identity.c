@@ -125,14 +125,12 @@ static int apply_password(struct flow *f, const struct record *r, struct err *er
 
 /* ---- tokens and sessions ---- */
 
-static void count_token(struct flow *f, const struct token *t, int by)
+static void count_session(struct flow *f, const struct token *t, int by)
 {
-	struct user_entry *u = *t->user && !t->revoked ? user_entry(f, t->user) : NULL;
+	struct user_entry *u = *t->user ? user_entry(f, t->user) : NULL;
 
-	if (u && t->session)
+	if (u)
 		u->nsessions += (uint32_t)by;
-	else if (u)
-		u->ntokens += (uint32_t)by;
 }
 
 static struct token_entry *token_add(struct flow *f, const struct token *t)
@@ -143,7 +141,6 @@ static struct token_entry *token_add(struct flow *f, const struct token *t)
 	e->pools = mem_strdup(t->pools);
 	e->t.pools = e->pools;
 	HASH_ADD(hh, f->who.tokens, t.hash, TOKEN_HASH_LEN, e);
-	count_token(f, t, 1);
 	return e;
 }
 
@@ -151,7 +148,7 @@ static void session_free(struct flow *f, struct token_entry *e)
 {
 	struct identity *w = &f->who;
 
-	count_token(f, &e->t, -1);
+	count_session(f, &e->t, -1);
 	DL_DELETE(w->sessions, e);
 	w->nsessions--;
 	HASH_DELETE(hh, w->tokens, e);
@@ -183,8 +180,54 @@ static void apply_session(struct flow *f, const struct token *t)
 	while (w->sessions && w->sessions->t.expires_ms <= t->created_ms)
 		session_free(f, w->sessions);
 	e = token_add(f, t);
+	count_session(f, t, 1);
 	DL_APPEND(w->sessions, e);
 	w->nsessions++;
+}
+
+struct token_entry *token_id(const struct flow *f, uint32_t id)
+{
+	uint32_t low = 0, high = f->who.ntokens;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (f->who.token_list[mid]->t.id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < f->who.ntokens && f->who.token_list[low]->t.id == id ?
+		f->who.token_list[low] : NULL;
+}
+
+bool token_long_over(const struct token_entry *e, int64_t at_ms)
+{
+	int64_t over_ms = e->t.revoked ? e->over_ms : e->t.expires_ms;
+
+	return (e->t.revoked || over_ms) && at_ms - over_ms >= TOKEN_KEPT_MS;
+}
+
+/* The journal and the audit log have them for ever.  Without accounts all stay: from their names
+ * the daemon tells whether the first token is still to be made. */
+static void forget_tokens(struct flow *f, int64_t at_ms)
+{
+	struct identity *w = &f->who;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; w->nusers && i < w->ntokens; i++) {
+		struct token_entry *e = w->token_list[i];
+
+		if (!token_long_over(e, at_ms)) {
+			w->token_list[n++] = e;
+			continue;
+		}
+		HASH_DELETE(hh, w->tokens, e);
+		free(e->pools);
+		free(e);
+	}
+	if (w->nusers)
+		w->ntokens = n;
 }
 
 static int apply_token(struct flow *f, const struct record *r, struct err *err)
@@ -203,13 +246,17 @@ static int apply_token(struct flow *f, const struct record *r, struct err *err)
 	tenant_list(f, t.tenant);       /* of a journal from before tenants had records */
 	e = token_known(f, t.hash);
 	if (e) {
-		count_token(f, &e->t, -1);
 		t.pools = e->pools;     /* these never change */
 		t.used_ms = e->t.used_ms;
+		if (t.revoked && !e->t.revoked)
+			e->over_ms = r->at_ms;
 		e->t = t;
-		count_token(f, &e->t, 1);
 		return 0;
 	}
+	if (t.id <= w->last_token)      /* forgotten; of a journal from before that was done */
+		return 0;
+	w->last_token = t.id;
+	forget_tokens(f, t.created_ms);
 	e = token_add(f, &t);
 	w->token_list = mem_grow(w->token_list, w->ntokens + 1, sizeof(struct token_entry *));
 	w->token_list[w->ntokens++] = e;
@@ -226,9 +273,11 @@ static int apply_use(struct flow *f, const struct record *r)
 		json_int_t ms = json_integer_value(json_array_get(v, 1));
 		struct token_entry *e;
 
-		if (id < 1 || id > f->who.ntokens)
+		if (id < 1 || id > f->who.last_token)
 			return -EPROTO;
-		e = f->who.token_list[id - 1];
+		e = token_id(f, (uint32_t)id);
+		if (!e)         /* of a journal from before they were forgotten */
+			continue;
 		e->used_told_ms = ms;
 		if (e->t.used_ms < ms)
 			e->t.used_ms = ms;

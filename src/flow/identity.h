@@ -15,7 +15,9 @@
 enum {
 	SESSIONS_MAX = 10000,           /* open at once, ~1 KB each */
 	USER_SESSIONS_MAX = 20,         /* of one account: beyond, its oldest one is closed */
-	USER_TOKENS_MAX = 100,          /* of one account, not revoked */
+	USER_TOKENS_MAX = 100,          /* of one account, good ones */
+	USER_KNOWN_MAX = 200,           /* and with those that were over not long ago */
+	TOKEN_KEPT_MS = 24 * 3600 * 1000,       /* so long a token that is over is listed and counts */
 	SESSION_MS = 12 * 3600 * 1000,  /* a working day */
 	USE_TOLD_MS = 10 * 60 * 1000,   /* a last use is durable to within this time … */
 	USE_EVERY_MS = 60 * 1000,       /* … in one row a minute at most … */
@@ -36,7 +38,7 @@ struct user_entry {
 	struct user u;
 	char *password;                 /* as argon2id writes it, or NULL: none was set */
 	bool one_time;                  /* it is to be changed at the first login */
-	uint32_t index, ntokens, nsessions;
+	uint32_t index, nsessions;
 	UT_hash_handle hh;
 };
 
@@ -47,6 +49,7 @@ struct token_entry {
 	uint32_t version;               /* … of the identities */
 	char *pools;
 	int64_t used_told_ms;
+	int64_t over_ms;                /* when it was revoked */
 	struct token_entry *prev, *next;        /* open sessions, oldest first */
 	UT_hash_handle hh;              /* by hash */
 };
@@ -57,10 +60,10 @@ struct identity {
 	struct user_entry *users;
 	struct user_entry **user_list;
 	struct token_entry *tokens;     /* by hash, sessions too */
-	struct token_entry **token_list;        /* by id - 1, without the sessions */
+	struct token_entry **token_list;        /* in the order of ids, without the sessions */
 	struct token_entry *sessions;
 	uint32_t ntenants, nusers, ntokens, nsessions;
-	uint32_t last_session;
+	uint32_t last_token, last_session;      /* ids are never given again */
 	uint32_t version;               /* counts changes; begins at 1 */
 	bool separate;                  /* a second person exists: 三员分立 holds */
 	int64_t use_ms, sweep_ms;       /* when last looked at */
@@ -81,6 +84,9 @@ struct tenant_entry *tenant_get(struct flow *f, const char *name);              
 struct tenant_entry *tenant_find(const struct flow *f, const char *name);       /* or NULL */
 /* May accounts and tokens be made for it?  0, or ERR_E_INPUT on the field `tenant`. */
 int tenant_check(const struct flow *f, const char *name, struct err *err);
+/* By id, or NULL; over for so long that it is forgotten with the next one that is made. */
+struct token_entry *token_id(const struct flow *f, uint32_t id);
+bool token_long_over(const struct token_entry *e, int64_t at_ms);
 /* Is there such a tenant, disabled or not?  0, or FLOW_E_NOT_FOUND. */
 int tenant_known(const struct flow *f, const char *name, struct err *err);
 /* What it is at this moment. */

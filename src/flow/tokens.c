@@ -71,17 +71,46 @@ static int name_check(const struct flow *f, const struct token *t, struct err *e
 		err_set(err, FLOW_E_CONFLICT, "an account has or had this name") : 0;
 }
 
+/* Of one account or of all (NULL): those that are good, or all but those to be forgotten. */
+static uint32_t count(const struct flow *f, const char *user, bool good)
+{
+	int64_t now_ms = clock_now_ms();
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < f->who.ntokens; i++) {
+		const struct token_entry *e = f->who.token_list[i];
+
+		if (user && strcmp(e->t.user, user))
+			continue;
+		n += good ? !e->t.revoked && (!e->t.expires_ms || now_ms < e->t.expires_ms) :
+			    !token_long_over(e, now_ms);
+	}
+	return n;
+}
+
+static int own_limits(const struct flow *f, const char *user, struct err *err)
+{
+	if (count(f, user, true) >= USER_TOKENS_MAX)
+		return err_set(err, FLOW_E_LIMIT, "you have %d tokens; revoke one", USER_TOKENS_MAX);
+	if (count(f, user, false) < USER_KNOWN_MAX)
+		return 0;
+	err_set(err, FLOW_E_LIMIT, "you have %d tokens with those that were over within a day",
+		USER_KNOWN_MAX);
+	err_hint(err, "use one for longer, or come back tomorrow");
+	return FLOW_E_LIMIT;
+}
+
 static int token_add(struct flow *f, struct token *t, const struct token *who, char *ret_text,
 		     const struct token **ret, struct err *err)
 {
 	int e;
 
-	if (f->who.ntokens >= TOKENS_MAX)
+	if (count(f, NULL, false) >= TOKENS_MAX)
 		return err_set(err, FLOW_E_LIMIT, "there are %d tokens already", TOKENS_MAX);
 	e = token_make(ret_text, t->hash);
 	if (e)
 		return err_set(err, e, "the kernel gave no random bits");
-	t->id = f->who.ntokens + 1;
+	t->id = f->who.last_token + 1;
 	t->created_ms = clock_now_ms();
 	identity_commit(f, RECORD_TOKEN, token_record_json(t), who);
 	*ret = flow_token_at(f, f->who.ntokens - 1);
@@ -112,21 +141,20 @@ int flow_token_new_own(struct flow *f, const json_t *doc, const struct token *wh
 		       const struct token **ret, struct err *err)
 {
 	char pools[TOKEN_POOLS_LEN];
-	const struct user_entry *u = *who->user ? user_entry(f, who->user) : NULL;
 	struct token t;
 	int e = flow_busy(f, err);
 
 	if (e)
 		return e;
-	if (!u)
+	if (!*who->user || !user_entry(f, who->user))
 		return err_set(err, FLOW_E_CONFLICT, "a machine has no tokens of its own");
 	e = token_decode_own(doc, who, pools, &t, err);
 	if (!e)
 		e = limits_check(f, &t, who, err);
+	if (!e)
+		e = own_limits(f, who->user, err);
 	if (e)
 		return e;
-	if (u->ntokens >= USER_TOKENS_MAX)
-		return err_set(err, FLOW_E_LIMIT, "you have %d tokens; revoke one", USER_TOKENS_MAX);
 	return token_add(f, &t, who, ret_text, ret, err);
 }
 
@@ -142,16 +170,16 @@ static int drop(struct flow *f, const struct token_entry *e, const struct token 
 	return 0;
 }
 
-static const struct token_entry *token_id(const struct flow *f, uint32_t id)
+static const struct token_entry *not_revoked(const struct flow *f, uint32_t id)
 {
-	const struct token_entry *e = id && id <= f->who.ntokens ? f->who.token_list[id - 1] : NULL;
+	const struct token_entry *e = token_id(f, id);
 
 	return e && !e->t.revoked ? e : NULL;
 }
 
 int flow_token_revoke(struct flow *f, uint32_t id, const struct token *who, struct err *err)
 {
-	const struct token_entry *e = token_id(f, id);
+	const struct token_entry *e = not_revoked(f, id);
 	int r = flow_busy(f, err);
 
 	if (r)
@@ -162,7 +190,7 @@ int flow_token_revoke(struct flow *f, uint32_t id, const struct token *who, stru
 
 int flow_token_revoke_own(struct flow *f, uint32_t id, const struct token *who, struct err *err)
 {
-	const struct token_entry *e = token_id(f, id);
+	const struct token_entry *e = not_revoked(f, id);
 	int r = flow_busy(f, err);
 
 	if (r)

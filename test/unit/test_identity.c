@@ -529,6 +529,67 @@ static void an_account_has_so_many_tokens_and_no_more(void **state)
 	assert_int_equal(own_new(w, "{'name':'laptop'}", &an, text), 0);
 }
 
+/* As if it had been revoked two days ago. */
+static void revoked_before(struct world *w, uint32_t id)
+{
+	struct token t = token_id(w->flow, id)->t;
+	struct record r = { .kind = RECORD_TOKEN, .at_ms = clock_now_ms() - 2 * TOKEN_KEPT_MS };
+
+	t.revoked = true;
+	r.doc = token_record_json(&t);
+	flow_commit(w->flow, &r);
+	json_decref(r.doc);
+}
+
+static void tokens_that_are_long_over_are_forgotten_and_their_ids_stay_taken(void **state)
+{
+	struct world *w = *state;
+	char text[TOKEN_TEXT_LEN + 1], last[TOKEN_TEXT_LEN + 1];
+	uint32_t before, id;
+	struct token an;
+
+	three_people(w);
+	an = as(w, "an");
+	before = flow_ntokens(w->flow);
+	for (int i = 0; i < 5; i++) {
+		own_new(w, "{'name':'laptop','pools':['east']}", &an, text);
+		id = find(w, text)->id;
+		revoked_before(w, id);
+	}
+	assert_int_equal(own_new(w, "{'name':'last'}", &an, last), 0);
+	assert_int_equal(flow_ntokens(w->flow), before + 1);
+	assert_int_equal(find(w, last)->id, id + 1);
+	assert_null(find(w, text));
+	assert_int_equal(flow_token_revoke_own(w->flow, id, &an, &w->err), FLOW_E_NOT_FOUND);
+	stop(w);
+	start(w);
+	assert_int_equal(flow_ntokens(w->flow), before + 1);
+	assert_int_equal(find(w, last)->id, id + 1);
+	assert_null(find(w, text));
+}
+
+/* Or one account ends the making of tokens for all. */
+static void whoever_makes_and_revokes_tokens_without_end_is_stopped(void **state)
+{
+	struct world *w = *state;
+	char text[TOKEN_TEXT_LEN + 1];
+	struct token an, wu;
+
+	three_people(w);
+	an = as(w, "an");
+	wu = as(w, "wu");
+	for (int i = 0; i < USER_KNOWN_MAX; i++) {
+		assert_int_equal(own_new(w, "{'name':'x'}", &an, text), 0);
+		assert_int_equal(flow_token_revoke_own(w->flow, find(w, text)->id, &an, &w->err), 0);
+	}
+	no(w, own_new(w, "{'name':'x'}", &an, text), FLOW_E_LIMIT, "within a day");
+	assert_int_equal(own_new(w, "{'name':'x'}", &wu, text), 0);
+	/* A day later. */
+	for (uint32_t i = 0; i < flow_ntokens(w->flow); i++)
+		w->flow->who.token_list[i]->over_ms -= TOKEN_KEPT_MS;
+	assert_int_equal(own_new(w, "{'name':'x'}", &an, text), 0);
+}
+
 /* ---- limits of a token ---- */
 
 static void an_expired_token_is_not_known(void **state)
@@ -882,6 +943,8 @@ int main(void)
 		TEST(tokens_of_a_disabled_account_are_dead_at_once),
 		TEST(nobody_revokes_the_token_of_another_account),
 		TEST(an_account_has_so_many_tokens_and_no_more),
+		TEST(tokens_that_are_long_over_are_forgotten_and_their_ids_stay_taken),
+		TEST(whoever_makes_and_revokes_tokens_without_end_is_stopped),
 		TEST(an_expired_token_is_not_known),
 		TEST(a_narrowed_token_makes_narrower_ones_only),
 		TEST(a_token_for_a_pool_sends_its_tasks_there_and_nowhere_else),
