@@ -1,8 +1,9 @@
-/* audit.c - the audit log, for the auditor alone; that it was read stands in it */
+/* audit.c - the audit log, for the auditor alone; what was read of it stands in it */
 
 #include "api/call.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "domain/audit.h"
 #include "domain/record.h"
 
@@ -130,6 +131,14 @@ void api_audit_list(struct api_call *c)
 		return;
 	flow_audit_note_read(c->api->flow, (uint64_t)after, (unsigned)limit);
 	read_log(c, (uint64_t)after, (unsigned)limit, false);
+}
+
+/* What no data set can be called is not looked for, so nothing is noted. */
+void api_audit_dataset(struct api_call *c)
+{
+	if (text_is_name(c->param))
+		flow_audit_note_report(c->api->flow, c->param);
+	api_dataset_report(c);
 }
 
 /* The end of the chain, to be kept elsewhere: it tells nothing of what is in the log. */

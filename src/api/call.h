@@ -314,6 +314,7 @@ void api_quota_get(struct api_call *c);
 void api_quota_set(struct api_call *c);
 void api_dataset_report(struct api_call *c);
 void api_audit_list(struct api_call *c);
+void api_audit_dataset(struct api_call *c);
 void api_audit_head(struct api_call *c);
 void api_tes_info(struct api_call *c);
 void api_tes_create(struct api_call *c);

@@ -118,7 +118,7 @@ const struct api_route api_routes[] = {
 	{ "POST", "/v1/quotas/{name}", ROLE_ADMIN, API_BODY_SMALL, "", api_quota_set,
 	  SCOPE_IDENTITY_WRITE },
 
-	{ "GET", "/v1/datasets/{name}/report", ROLE_SECURITY | ROLE_AUDITOR, 0, "", api_dataset_report,
+	{ "GET", "/v1/datasets/{name}/report", ROLE_SECURITY | ROLE_AUDITOR, 0, "", api_audit_dataset,
 	  SCOPE_AUDIT_READ },
 	{ "GET", "/v1/audit", ROLE_AUDITOR, 0, "limit after", api_audit_list, SCOPE_AUDIT_READ },
 	{ "GET", "/v1/audit/head", ROLE_AUDITOR, 0, "", api_audit_head, SCOPE_AUDIT_READ },

@@ -61,7 +61,7 @@ enum record_kind {
 	/* of the audit log alone: never in the journal, never applied */
 	RECORD_PRUNED = 53,     /* the store: closed submissions older than this may be gone */
 	RECORD_ANCHOR = 54,     /* the store: older entries of the log are gone, up to this one */
-	RECORD_AUDIT_READ = 55, /* somebody read the audit log */
+	RECORD_AUDIT_READ = 55, /* somebody read the audit log, or where a data set has been */
 };
 
 /* Does a row of this kind belong into the audit log?  Every kind says so, in one table. */

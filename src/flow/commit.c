@@ -58,13 +58,12 @@ static const char *actor(struct flow *f)
 	return f->actor;
 }
 
-void flow_audit_note_read(struct flow *f, uint64_t after, unsigned limit)
+static void note_read(struct flow *f, json_t *doc)
 {
-	struct record r = { .kind = RECORD_AUDIT_READ, .at_ms = clock_now_ms() };
+	struct record r = { .kind = RECORD_AUDIT_READ, .at_ms = clock_now_ms(), .doc = doc };
 	struct store_row row = { .at_ms = r.at_ms, .kind = r.kind, .audit = true, .only = true,
 				 .actor = actor(f) };
 
-	r.doc = json_pack("{s:I, s:I}", "after", (json_int_t)after, "limit", (json_int_t)limit);
 	buf_reset(&f->body);
 	record_encode(&r, &f->body);
 	json_decref(r.doc);
@@ -72,6 +71,17 @@ void flow_audit_note_read(struct flow *f, uint64_t after, unsigned limit)
 	row.body_len = f->body.len;
 	f->c.store->ops->append(f->c.store, &row);
 	f->appended = row.seq;
+}
+
+void flow_audit_note_read(struct flow *f, uint64_t after, unsigned limit)
+{
+	note_read(f, json_pack("{s:I, s:I}", "after", (json_int_t)after, "limit",
+			       (json_int_t)limit));
+}
+
+void flow_audit_note_report(struct flow *f, const char *dataset)
+{
+	note_read(f, json_pack("{s:s}", "dataset", dataset));
 }
 
 static void append(struct flow *f, const struct record *r, const char *body, size_t n)

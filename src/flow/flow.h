@@ -329,6 +329,7 @@ void flow_actor(struct flow *f, void (*fn)(void *arg, char out[CHAIN_ACTOR_MAX])
 
 /* Somebody reads the audit log: that is recorded, before the answer leaves. */
 void flow_audit_note_read(struct flow *f, uint64_t after, unsigned limit);
+void flow_audit_note_report(struct flow *f, const char *dataset);       /* where it has been */
 
 /* ---- durability and watching ---- */
 

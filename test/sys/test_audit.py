@@ -116,6 +116,17 @@ def test_that_it_was_read_stands_in_it(city):
     assert json.loads(entry["body"]) == {"after": before, "limit": 1000}
 
 
+def test_that_the_report_of_a_data_set_was_read_stands_in_it(city):
+    api = city.client(city.auditor)
+    before = api.get("/v1/audit/head").json()["no"]
+    assert api.get("/v1/datasets/scans/report").status_code == 200
+    assert api.get("/v1/datasets/No%20name/report").status_code == 404
+    entry, *more = api.get("/v1/audit", params={"after": before}).json()["entries"]
+    assert entry["kind"] == "audit_read" and entry["actor"].startswith("eve of office")
+    assert json.loads(entry["body"]) == {"dataset": "scans"}
+    assert not [e for e in more if "dataset" in json.loads(e["body"])]
+
+
 def test_a_log_as_it_is_is_verified_on_the_node_in_a_file_and_offline(city, log, tmp_path):
     out = cli(city, "audit", "verify", token=city.auditor)
     assert out.returncode == 0, out.stdout + out.stderr
