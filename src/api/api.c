@@ -196,6 +196,19 @@ static int check_type(struct api_call *c)
 	return 1;
 }
 
+/* A browser says where a page is from that makes it ask.  None of ours is elsewhere, and the
+ * browser sends a certificate of its own accord: a page of strangers would act in its name. */
+static int check_site(struct api_call *c)
+{
+	const char *site = http_header(c->req, "sec-fetch-site");
+
+	if (!site || !strcmp(site, "same-origin") || !strcmp(site, "none") ||
+	    !strcmp(c->req->method, "GET") || !strcmp(c->req->method, "HEAD"))
+		return 0;
+	reply_no(c, NO_FORBIDDEN, NULL, "a page of another site made the browser ask this", NULL);
+	return 1;
+}
+
 static bool on_head(void *arg, struct http_request *req, size_t *ret_body_max)
 {
 	struct api_call *c = arena_alloc(&req->arena, sizeof(*c));
@@ -205,7 +218,7 @@ static bool on_head(void *arg, struct http_request *req, size_t *ret_body_max)
 	c->req = req;
 	req->user = c;
 	c->route = route_find(req->method, req->path, &req->arena, &c->param, &allow);
-	if (check_token(c, c->route && c->route->roles & ROLE_PUBLIC) ||
+	if (check_site(c) || check_token(c, c->route && c->route->roles & ROLE_PUBLIC) ||
 	    check_route(c, allow) || check_role(c) || query_check(c) || check_type(c))
 		return false;
 	*ret_body_max = c->route->body_max;

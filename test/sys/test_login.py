@@ -137,6 +137,21 @@ def test_a_token_counts_in_its_header_alone(node):
         assert li.get("/v1/session").status_code == 200
 
 
+def test_a_page_of_another_site_changes_nothing(node):
+    with login(node, "li") as li, node.client(token="") as nobody:
+        for site in ("cross-site", "same-site", "nonsense", ""):
+            said = {"Sec-Fetch-Site": site}
+            r = li.post("/v1/tasks", json={"script": "true"}, headers=said)
+            assert r.status_code == 403 and "another site" in r.json()["detail"], r.text
+            assert li.delete("/v1/session", headers=said).status_code == 403
+            r = nobody.post("/v1/session", json={"user": "li", "password": GOOD}, headers=said)
+            assert r.status_code == 403
+            r = li.get("/v1/session", headers=said)
+            assert r.status_code == 200 and not [h for h in r.headers if h.startswith("access-control")]
+        for site in ("same-origin", "none"):
+            assert li.post("/v1/tasks", json={"script": "true"}, headers={"Sec-Fetch-Site": site}).status_code == 201
+
+
 def test_nobody_gives_themselves_a_role_or_becomes_somebody_else(node):
     with login(node, "li") as li:
         assert li.post("/v1/users/li", json={"roles": ["user", "security"]}).status_code == 403

@@ -332,6 +332,15 @@ def test_a_token_counts_before_a_certificate(mutual, authority):
         assert wrong.get("/v1/session").status_code == 401
 
 
+def test_a_page_of_another_site_does_not_use_a_certificate(mutual, authority):
+    mine = authority.issue("edge-1", "/O=City/CN=edge-1", "DNS:edge-1")
+    with mutual.client(token="", mine=mine) as edge:
+        r = edge.post("/v1/tasks", json={"script": "true"}, headers={"Sec-Fetch-Site": "cross-site"})
+        assert r.status_code == 403 and "another site" in r.json()["detail"]
+        r = edge.post("/v1/tasks", json={"script": "true"}, headers={"Sec-Fetch-Site": "same-origin"})
+        assert r.status_code == 201
+
+
 def test_a_certificate_of_another_authority_is_refused(mutual, tmp_path):
     stranger = Authority(tmp_path, "evil")
     mine = stranger.issue("edge-1", "/O=City/CN=edge-1", "DNS:edge-1")
