@@ -1,5 +1,6 @@
 /* token.c - `suanlu token`: who may call; a new token's text is seen once */
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -27,6 +28,19 @@ static const struct opt opts[] = {
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
+static void state(struct out_table *t, const json_t *d)
+{
+	const char *expires = out_s(d, "expires");
+	int64_t ms;
+
+	if (json_is_true(json_object_get(d, "revoked")))
+		out_cell_style(t, tr("revoked", "已吊销"), OUT_DIM);
+	else if (expires && !clock_parse(expires, &ms) && ms <= clock_now_ms())
+		out_cell_style(t, tr("expired", "已过期"), OUT_DIM);
+	else
+		out_cell_style(t, tr("good", "有效"), OUT_GREEN);
+}
+
 static void list(const json_t *all)
 {
 	struct out_table *t = out_table_new();
@@ -45,8 +59,6 @@ static void list(const json_t *all)
 	out_column(t, tr("EXPIRES", "有效期至"), OUT_LEFT);
 	out_column(t, tr("STATE", "状态"), OUT_LEFT);
 	json_array_foreach(all, i, d) {
-		bool revoked = json_is_true(json_object_get(d, "revoked"));
-
 		buf_reset(&b);
 		roles_put(&b, json_object_get(d, "roles"));
 		out_row(t);
@@ -57,8 +69,7 @@ static void list(const json_t *all)
 		out_cell(t, out_s(d, "user"));
 		out_cell(t, out_time(out_s(d, "used"), text));
 		out_cell(t, out_time(out_s(d, "expires"), text));
-		out_cell_style(t, revoked ? tr("revoked", "已吊销") : tr("good", "有效"),
-			       revoked ? OUT_DIM : OUT_GREEN);
+		state(t, d);
 	}
 	buf_done(&b);
 	out_table_print(t);

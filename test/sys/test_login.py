@@ -1,5 +1,6 @@
 """Passwords and sessions; wrong ones are counted, and others are served meanwhile."""
 
+import datetime
 import pathlib
 import socket
 import statistics
@@ -327,6 +328,15 @@ def test_the_command_line_logs_in(tmp_path):
         assert "laptop" in d.cli("token", "ls", "--own", *mine).stdout
         id = d.cli("token", "ls", "--own", "--json", *mine).stdout.split('"id":')[1].split(",")[0]
         assert d.cli("token", "revoke", "--own", id, *mine).returncode == 0
+        soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)).isoformat()
+        assert d.cli("token", "new", "--own", "--name", "brief", "--expires", soon, *mine).returncode == 0
+        row = [line for line in d.cli("token", "ls", "--own", *mine).stdout.splitlines() if "brief" in line]
+        assert len(row) == 1 and "good" in row[0] and "expired" not in row[0]
+        time.sleep(2.1)
+        for lang, word, good in (("en", "expired", "good"), ("zh", "已过期", "有效")):
+            listed = d.cli("token", "ls", "--own", "--lang", lang, *mine).stdout.splitlines()
+            row = [line for line in listed if "brief" in line]
+            assert len(row) == 1 and word in row[0] and good not in row[0], listed
         assert d.cli("user", "logout", *mine).returncode == 0
         assert d.cli("user", "ls", *mine).returncode == 5
         for secret in (once, GOOD, made.stdout.strip(), own.stdout.strip()):
