@@ -135,7 +135,7 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 		json_decref(got);
 		return res;
 	} else {
-		res = remote_get(r, path ? path : "/v1/datasets", &got);
+		res = path ? remote_get(r, path, &got) : remote_list(r, "/v1/datasets", "datasets", &got);
 	}
 	if (res == 0 && got && !p->name && json_array_size(json_object_get(got, "datasets")))
 		list(json_object_get(got, "datasets"));

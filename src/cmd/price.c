@@ -85,7 +85,7 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 		json_decref(got);
 		return res;
 	}
-	res = remote_get(r, "/v1/prices", &got);
+	res = remote_list(r, "/v1/prices", "prices", &got);
 	all = json_object_get(got, "prices");
 	if (res == 0 && got && json_array_size(all))
 		list(all);

@@ -131,8 +131,10 @@ static int run(struct remote *r, const struct opt_part *p, const json_t *doc)
 
 	if (!strcmp(p->part, "set"))
 		res = remote_ask(r, "POST", path, doc, &got);
+	else if (!strcmp(p->part, "ls"))
+		res = remote_list(r, "/v1/quotas", "quotas", &got);
 	else
-		res = remote_get(r, path ? path : !strcmp(p->part, "ls") ? "/v1/quotas" : "/v1/quota", &got);
+		res = remote_get(r, path ? path : "/v1/quota", &got);
 	if (res == 0 && got && !strcmp(p->part, "ls"))
 		list(json_object_get(got, "quotas"));
 	else if (res == 0 && got)

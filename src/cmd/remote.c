@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 12 << 10, PATIENCE_S = 60 };         /* a provider's token is some kilobytes long */
+enum { FILE_MAX = 12 << 10, PATIENCE_S = 60, LIST_MAX = 100000 };         /* a provider's token is some kilobytes long */
 
 #define SERVER_DEFAULT "127.0.0.1:7070"
 
@@ -464,6 +464,42 @@ int remote_ask(struct remote *r, const char *method, const char *path, const jso
 int remote_get(struct remote *r, const char *path, json_t **ret)
 {
 	return remote_ask(r, "GET", path, NULL, ret);
+}
+
+/* The page after `page`, or NULL when that was the last one. */
+static char *next_path(const char *path, const json_t *page)
+{
+	const json_t *next = json_object_get(page, "next");
+	char number[24];
+
+	if (json_is_integer(next))
+		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(next));
+	else if (!json_is_string(next))
+		return NULL;
+	return remote_path(path, json_is_string(next) ? json_string_value(next) : number, "");
+}
+
+int remote_list(struct remote *r, const char *path, const char *key, json_t **ret)
+{
+	_cleanup_(mem_freep) char *begin = remote_path(path, "", "?after="), *at = NULL;
+	int res = remote_get(r, path, ret);
+	json_t *all = json_object_get(*ret, key), *page = json_incref(*ret);
+	size_t n = 1;
+
+	while (res == 0 && n && json_array_size(all) < LIST_MAX && (at = next_path(begin, page))) {
+		json_decref(page);
+		page = NULL;
+		res = remote_call(r, "GET", at, NULL, &page, NULL);
+		free(at);
+		at = NULL;
+		n = json_array_size(json_object_get(page, key));
+		json_array_extend(all, json_object_get(page, key));
+	}
+	if (res == 0 && n && (at = next_path(begin, page)))
+		fprintf(stderr, tr("there are more than these %zu; the API has them all\n",
+				   "不止这 %zu 项；其余请通过 API 读取\n"), json_array_size(all));
+	json_decref(page);
+	return res;
 }
 
 int remote_stream(struct remote *r, const char *path, http_event_fn fn, void *arg)

@@ -39,7 +39,10 @@ int remote_stream(struct remote *r, const char *path, http_event_fn fn, void *ar
 
 /* GET, and with --json print the answer unchanged: then *ret is NULL and the result 0. */
 int remote_get(struct remote *r, const char *path, json_t **ret);
-/* The same for any method. */
+/* The same for a list: all pages are in the array `key` of *ret, 100,000 things at most; beyond, it is
+ * said that there are more.  With --json the first page is printed: its `next` leads on. */
+int remote_list(struct remote *r, const char *path, const char *key, json_t **ret);
+/* The same as remote_get for any method. */
 int remote_ask(struct remote *r, const char *method, const char *path, const json_t *body,
 	       json_t **ret);
 

@@ -79,7 +79,7 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 		json_object_set_new(doc, "disabled", json_boolean(p->part[0] == 'd'));
 		res = remote_ask(r, "POST", one, doc, &got);
 	} else {
-		res = remote_get(r, one ? one : "/v1/tenants", &got);
+		res = one ? remote_get(r, one, &got) : remote_list(r, "/v1/tenants", "tenants", &got);
 	}
 	if (res == 0 && got && !p->name)
 		list(json_object_get(got, "tenants"));

@@ -113,7 +113,7 @@ static int run(struct remote *r, const struct opt_part *p, bool own, const json_
 		return make(r, own ? "/v1/session/tokens" : "/v1/tokens", doc);
 	if (!strcmp(p->part, "revoke"))
 		return revoke(r, own ? "/v1/session/tokens/" : "/v1/tokens/", p->name);
-	res = remote_get(r, own ? "/v1/session/tokens" : "/v1/tokens", &got);
+	res = remote_list(r, own ? "/v1/session/tokens" : "/v1/tokens", "tokens", &got);
 	if (res == 0 && got)
 		list(json_object_get(got, "tokens"));
 	json_decref(got);

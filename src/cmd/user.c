@@ -188,7 +188,7 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 	} else if (!strcmp(p->part, "change")) {
 		res = remote_ask(r, "POST", one, doc, &got);
 	} else {
-		res = remote_get(r, one ? one : "/v1/users", &got);
+		res = one ? remote_get(r, one, &got) : remote_list(r, "/v1/users", "users", &got);
 	}
 	if (res == 0 && got && !p->name)
 		list(json_object_get(got, "users"));

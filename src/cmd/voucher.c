@@ -171,7 +171,7 @@ static int run(struct remote *r, const struct opt_part *p, const json_t *doc)
 		return issue(r, doc);
 	if (!strcmp(p->part, "withdraw"))
 		return withdraw(r, p->name, doc);
-	res = remote_get(r, path ? path : "/v1/vouchers", &got);
+	res = path ? remote_get(r, path, &got) : remote_list(r, "/v1/vouchers", "vouchers", &got);
 	if (res == 0 && got && p->name)
 		show(got);
 	else if (res == 0 && got && json_array_size(json_object_get(got, "vouchers")))

@@ -246,6 +246,23 @@ def test_nobody_there_is_said_with_a_hint(daemon):
     no(daemon.cli("ls", "--server", "127.0.0.1:1", "--lang", "zh"), UNREACHABLE, "连接被拒绝")
 
 
+def test_a_list_is_shown_to_its_end():
+    """A page has a thousand; the next begins after a name, or after a number."""
+    with Daemon() as d:
+        names = [f"t{n:04}" for n in range(1003)]
+        for name in names:
+            assert d.api.post("/v1/tenants", json={"name": name}).status_code == 201
+            spec = {"name": name, "tenant": name, "roles": ["user"]}
+            assert d.api.post("/v1/tokens", json=spec).status_code == 201
+        for verb, column in (("tenant", 0), ("token", 1)):
+            assert d.api.get(f"/v1/{verb}s").json()["next"]
+            said = d.cli(verb, "ls")
+            cells = [line.split() for line in said.stdout.splitlines()[1:]]
+            assert [c[column] for c in cells if c[column] != "default"] == names and not said.stderr
+            first = json.loads(d.cli(verb, "ls", "--json").stdout)
+            assert first["next"] and len(first[f"{verb}s"]) == 1000
+
+
 @pytest.mark.parametrize("args, words", [
     (("sumbit",), "no verb"),
     (("list",), "suanlu ls"),
