@@ -22,7 +22,7 @@
 enum {
 	S_NAME = SPEC_FIRST, S_KIND, S_CPUS, S_MEM, S_WALLTIME, S_NODES, S_ACCEL, S_INPUT, S_OUTPUT,
 	S_LEVEL, S_WITHIN, S_DATA_REGION, S_NEAR, S_LATENCY, S_ARRAY, S_AFTER, S_DEADLINE, S_BUDGET,
-	S_PREFER, S_ENV, S_RETRIES, S_KEY, S_IMAGE, S_SCRIPT,
+	S_PREFER, S_POOL, S_ENV, S_RETRIES, S_KEY, S_IMAGE, S_SCRIPT,
 };
 
 const struct opt spec_opts[] = {
@@ -51,6 +51,7 @@ const struct opt spec_opts[] = {
 	{ S_BUDGET, "budget", "YUAN", "cost at most, like 3.50", "费用上限（元），如 3.50" },
 	{ S_PREFER, "prefer", "PROFILE", "fastest, cheapest, greenest, balanced; or "
 	  "money=1,time=0.001,carbon=0.01", "偏好名称，或 money=1,time=0.001,carbon=0.01" },
+	{ S_POOL, "pool", "NAME,…", "on one of these pools only", "仅限这些算力池" },
 	{ S_ENV, "env", "K=V", "one variable", "一个环境变量" },
 	{ S_RETRIES, "retries", "N", "try again after a failure", "失败后重试次数" },
 	{ S_KEY, "key", "TEXT", "the same key submits once only", "幂等键：相同的键只提交一次" },
@@ -382,6 +383,17 @@ static int prefer(json_t *doc, const char *value, struct err *err)
 	return put(doc, "prefer", w, err);
 }
 
+static int pools(json_t *doc, const char *value, struct err *err)
+{
+	_cleanup_(mem_freep) char *copy = mem_strdup(value);
+	char *rest = copy, *part;
+	int r = put(doc, "pools", json_array(), err);
+
+	while (r == 0 && (part = strsep(&rest, ",")))
+		r = append(doc, "pools", json_string(part), err);
+	return r;
+}
+
 static int env(json_t *doc, const char *value, struct err *err)
 {
 	const char *eq = strchr(value, '=');
@@ -470,6 +482,8 @@ int spec_option(json_t *doc, int key, const char *value, int64_t now_ms, struct 
 		return budget(doc, value, err);
 	case S_PREFER:
 		return prefer(doc, value, err);
+	case S_POOL:
+		return pools(doc, value, err);
 	case S_ENV:
 		return env(doc, value, err);
 	case S_SCRIPT:

@@ -102,6 +102,12 @@ def test_a_dry_run_decides_and_runs_nothing(daemon):
     assert ok(daemon.cli("ls", "--all", "--json")) == before
 
 
+def test_the_pools_that_may_have_it_are_named(daemon):
+    assert "centre" in ok(daemon.cli("submit", "--dry-run", "--pool", "centre", "--walltime", "1m", "true"))
+    no(daemon.cli("submit", "--dry-run", "--pool", "nowhere", "--walltime", "1m", "true"), USAGE, "no pool")
+    no(daemon.cli("submit", "--pool", "centre,", "true"), USAGE, "pools")
+
+
 def test_why_speaks_chinese(daemon):
     id = submit(daemon, "--wait", *HERE, "true")
     why = ok(daemon.cli("why", "--lang", "zh", id))

@@ -154,6 +154,7 @@ static void levels_have_names_and_numbers(void **state)
 
 static void weights_are_yuan_per_second_and_per_gram(void **state)
 {
+	becomes("pool", "west,east", "{\"pools\":[\"west\",\"east\"]}");
 	becomes("prefer", "greenest", "{\"prefer\":\"greenest\"}");
 	becomes("prefer", "money=1,time=0.001,carbon=0.01",
 		"{\"prefer\":{\"carbon_micro_per_g\":10000,\"money_milli\":1000,"
