@@ -47,7 +47,7 @@ struct run {
 	struct local *l;
 	enum state state;
 	struct child *child;            /* its shim; NULL: nobody watches it, the tick looks */
-	bool shim_killed;               /* by a signal */
+	bool shim_said_no;              /* ended by itself; else it was killed, or nobody knows */
 	bool stop_wanted;
 	int64_t reap_until_ms;
 	struct engine_event end;        /* OVER: what to report */
@@ -223,7 +223,7 @@ static void lost(struct run *r)
 /* Its shim ended before it made itself known: the run has not begun. */
 static void never_began(struct run *r)
 {
-	if (!r->stop_wanted && r->shim_killed) {
+	if (!r->stop_wanted && !r->shim_said_no) {
 		snprintf(r->text, sizeof(r->text), "its shim was killed before it began");
 		over(r, ENGINE_EV_LOST, RUN_END_NONE);
 		return;
@@ -238,7 +238,7 @@ static void on_shim_end(void *arg, int status)
 	struct run *r = arg;
 
 	r->child = NULL;
-	r->shim_killed = status >= 0 && WIFSIGNALED(status);
+	r->shim_said_no = status >= 0 && WIFEXITED(status);
 	look_again(r);
 }
 

@@ -194,9 +194,15 @@ static int get(int dirfd, const char *run_id, const char *file, char *out, size_
 {
 	char path[PATH_LEN];
 	_cleanup_(mem_closep) int fd =
-		openat(dirfd, path_of(path, run_id, file), O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
+		openat(dirfd, path_of(path, run_id, file), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	ssize_t n;
 
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+		return -EINVAL; /* a pipe that a job put there would let us wait for ever */
+	n = read(fd, out, size - 1);
 	if (n < 0)
 		return -errno;
 	out[n] = '\0';

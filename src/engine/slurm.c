@@ -161,6 +161,8 @@ static int slurm_start(struct engine *e, const struct run_spec *spec, struct err
 	if (!s->api || s->down)
 		return err_set(err, ENGINE_E_FULL, "%s", *s->why ? s->why :
 			       "the cluster has not answered yet");
+	if (slurm_files_hang(s))
+		return err_set(err, ENGINE_E_FULL, "the shared directory does not answer");
 	r = slurm_run_add(s, spec->run_id, RUN_SENDING);
 	if (build(s, spec, &body, &why)) {
 		slurm_run_over(r, &(struct engine_event){ .kind = ENGINE_EV_ENDED,

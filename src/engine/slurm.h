@@ -69,12 +69,12 @@ struct slurm_run {
 	bool maybe_token;               /* LOOKING: perhaps only because of a bad token */
 	bool told_started;
 	bool checking;                  /* a worker looks into its directory */
+	bool look_again;                /* asked for meanwhile */
 	unsigned looks, sends;
 	int64_t look_from_ms;           /* listings begun before this say nothing about it */
 	int64_t seen_ms;                /* the listing that it was in: when that one was begun */
 	int64_t missing_ms;             /* not in the listings since; 0: it is */
 	int64_t held_ms;                /* held back since; 0: it is not */
-	int64_t fenced_ms;              /* FENCING since */
 	int64_t start_ms;               /* by the cluster's clock */
 	char *hosts;                    /* where it runs, as Slurm writes it; NULL: not known */
 	bool has_fate;                  /* to be reported instead of "cancelled" once it is over */
@@ -130,6 +130,8 @@ struct slurm {
 	/* slurm_files.c */
 	bool dir_busy, dir_ok;          /* a probe is under way; the last one was well */
 	int64_t dir_asked_ms, sweep_ms;
+	long sweep_at;
+	unsigned look_from;             /* the run that the next look between listings begins with */
 };
 
 /* ---- slurm.c ---- */
@@ -211,6 +213,7 @@ void slurm_files_take(struct slurm_run *r);     /* TAKEN: it cannot begin any mo
 /* `over`: else it was declared lost, and is kept from beginning and asked to stop, too. */
 void slurm_files_settled(struct slurm *s, const char *run_id, bool over);
 void slurm_files_tick(struct slurm *s);         /* is the directory alive?  Remove old ones */
+bool slurm_files_hang(const struct slurm *s);   /* asked, and no answer for some seconds */
 int slurm_files_log(struct slurm *s, const char *run_id, int stream, uint64_t offset,
 		    struct buf *out, uint64_t *ret_size, struct err *err);
 

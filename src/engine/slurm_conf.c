@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <pwd.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -79,6 +80,14 @@ static void decode(struct dec *d, struct slurm_conf *c)
 	check_words(d, c);
 }
 
+/* The cluster's user has the same number here, or the shared directory would not work either. */
+static uid_t uid_of(const char *user)
+{
+	const struct passwd *pw = geteuid() ? NULL : getpwnam(user);
+
+	return pw ? pw->pw_uid : 0;
+}
+
 int slurm_conf_read(const json_t *options, struct slurm_conf *c, struct err *err)
 {
 	json_t *none = json_object();
@@ -94,6 +103,8 @@ int slurm_conf_read(const json_t *options, struct slurm_conf *c, struct err *err
 	dec_begin(&d, options ? options : none, "", NULL, &c->arena, err);
 	decode(&d, c);
 	r = dec_end(&d);
+	if (!r)
+		c->uid = uid_of(c->user);
 	json_decref(none);
 	return r;
 }

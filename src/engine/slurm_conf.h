@@ -36,6 +36,7 @@ struct slurm_conf {
 	const char *const *gres;        /* pairs: ours, theirs */
 	uint32_t poll_ms, connections, queue_max, ahead_s, down_s, fence_s, hold_s;
 	int64_t keep_runs_s;
+	uid_t uid;                      /* of `user` here, where we are root and it is not; else 0 */
 
 	/* the token, as the file had it when it was last looked at; never in a message */
 	char token[SLURM_TOKEN_MAX];

@@ -24,6 +24,7 @@
 
 enum {
 	PROBE_MS = 2000,
+	HANG_MS = 5000,                 /* an answer of the shared directory may take so long */
 	PROBE_LATE_MS = 1000,           /* a probe that takes longer: do not touch it */
 	SWEEP_EVERY_MS = 60 * 1000,
 	SWEEP_CALLS = 2000,             /* of the file system, in one go */
@@ -39,6 +40,8 @@ struct job {
 	enum job_kind kind;
 	const char *dir;                /* of s->conf, which outlives us */
 	int64_t keep_s;
+	uid_t uid;                      /* whose its directory is to be; 0: ours */
+	long sweep_at;                  /* where the walk goes on */
 	bool sweep;
 	char run_id[RUN_ID_MAX + 1];
 	enum slurm_file what;
@@ -77,7 +80,7 @@ static int64_t cpu_ms(int dirfd, const char *run_id)
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "%.64s/exit.json", run_id);
-	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	fd = openat(dirfd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = '\0';
 	line = strchr(text, '\n');
@@ -129,7 +132,7 @@ static void look(struct job *j, int dirfd)
 	measure(j, dirfd);
 }
 
-/* What lies there belongs to the job's user, who may have put links in our way. */
+/* What lies there belongs to the job's user, who may have put links or pipes in our way. */
 static int put_empty(int dirfd, const char *run_id, const char *file, int flags)
 {
 	_cleanup_(mem_closep) int dir =
@@ -138,28 +141,36 @@ static int put_empty(int dirfd, const char *run_id, const char *file, int flags)
 
 	if (dir < 0)
 		return -errno;
-	fd = openat(dir, file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0640);
+	fd = openat(dir, file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags,
+		    0640);
 	return fd < 0 ? -errno : 0;
 }
 
-/* A directory for us, and where the one above it is for a group, too, for that group: the job's user is
- * in it.  That user may have put a link in its place meanwhile.  Its descriptor, or -1. */
-static int make_dir(int above, const char *name)
+/* A directory for the job's user and us: one user, or two in the group that the one above it is for; a
+ * daemon that is root gives it away.  Also one that was left half made.  The job's user may have put a
+ * link in its place.  Its descriptor, or -1. */
+static int make_dir(const struct job *j, int above, const char *name)
 {
-	struct stat st;
-	bool made = mkdirat(above, name, 0700) == 0;
-	int fd = made || errno == EEXIST
-		? openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	struct stat up, st;
+	int fd;
 
-	if (fd >= 0 && made && fstat(above, &st) == 0 && st.st_mode & 020)
-		fchmod(fd, 0770 | (st.st_mode & 02000));
+	if (mkdirat(above, name, 0700) && errno != EEXIST)
+		return -1;
+	fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(above, &up) || fstat(fd, &st) || st.st_uid != geteuid())
+		return fd;
+	if (up.st_mode & 020)
+		fchmod(fd, 0770 | (up.st_mode & 02000));
+	if (j->uid && fchown(fd, j->uid, (gid_t)-1))
+		log_warn("slurm", "run %s: its directory could not be given to user %u: %s", j->run_id,
+			 (unsigned)j->uid, strerror(errno));
 	return fd;
 }
 
 static void make(struct job *j, int dirfd)
 {
-	_cleanup_(mem_closep) int run = make_dir(dirfd, j->run_id);
-	_cleanup_(mem_closep) int work = run < 0 ? -1 : make_dir(run, "work");
+	_cleanup_(mem_closep) int run = make_dir(j, dirfd, j->run_id);
+	_cleanup_(mem_closep) int work = run < 0 ? -1 : make_dir(j, run, "work");
 
 	j->what = work < 0 ? SLURM_FILE_ERROR : SLURM_FILE_MADE;
 }
@@ -197,13 +208,17 @@ static void sweep(struct job *j, int dirfd)
 
 	if (!d && fd >= 0)
 		close(fd);
+	if (d && j->sweep_at)
+		seekdir(d, j->sweep_at);
 	while (d && budget && (e = readdir(d))) {
 		budget--;
 		if (run_id_ok(e->d_name) && mtime_of(dirfd, e->d_name, "settled", &at) && at < old)
 			sweep_tree(dirfd, e->d_name, &budget);
 	}
-	if (d)
-		closedir(d);
+	if (!d)
+		return;
+	j->sweep_at = budget ? 0 : telldir(d);
+	closedir(d);
 }
 
 static void work(uv_work_t *w)
@@ -240,11 +255,16 @@ static void over(uv_work_t *w, int status)
 	if (!s->freed && j->kind == JOB_PROBE) {
 		s->dir_busy = false;
 		s->dir_ok = j->what != SLURM_FILE_ERROR;
+		if (j->sweep)
+			s->sweep_at = j->sweep_at;
 	} else if (!s->freed && (j->kind == JOB_LOOK || j->kind == JOB_MAKE || j->kind == JOB_TAKE)) {
 		r = slurm_run_find(s, j->run_id);
 		if (r && r->checking) {
 			r->checking = false;
-			slurm_run_file(r, j->what, &j->ev, j->text);
+			if (r->look_again && r->state == RUN_CHECKING)
+				slurm_files_look(r);
+			else
+				slurm_run_file(r, j->what, &j->ev, j->text);
 		}
 	}
 	free((void *)j->ev.outputs);
@@ -256,7 +276,8 @@ static struct job *queue(struct slurm *s, enum job_kind kind, const char *run_id
 {
 	struct job *j = mem_alloc(sizeof(*j));
 
-	*j = (struct job){ .s = s, .kind = kind, .dir = s->conf.dir, .keep_s = s->conf.keep_runs_s };
+	*j = (struct job){ .s = s, .kind = kind, .dir = s->conf.dir, .keep_s = s->conf.keep_runs_s,
+			    .uid = s->conf.uid };
 	j->work.data = j;
 	snprintf(j->run_id, sizeof(j->run_id), "%s", run_id);
 	s->works++;
@@ -270,6 +291,7 @@ static void go(struct job *j)
 
 void slurm_files_look(struct slurm_run *r)
 {
+	r->look_again = r->checking;    /* what a worker sees now may be older than what made us ask */
 	if (r->checking)
 		return;
 	r->checking = true;
@@ -298,6 +320,11 @@ void slurm_files_settled(struct slurm *s, const char *run_id, bool over)
 		go(queue(s, over ? JOB_SETTLED : JOB_GIVEN_UP, run_id));
 }
 
+bool slurm_files_hang(const struct slurm *s)
+{
+	return s->dir_busy && clock_mono_ms() - s->dir_asked_ms > HANG_MS;
+}
+
 void slurm_files_tick(struct slurm *s)
 {
 	int64_t now = clock_mono_ms();
@@ -309,6 +336,7 @@ void slurm_files_tick(struct slurm *s)
 	s->dir_asked_ms = now;
 	j = queue(s, JOB_PROBE, "");
 	j->sweep = now - s->sweep_ms > SWEEP_EVERY_MS;
+	j->sweep_at = s->sweep_at;
 	if (j->sweep)
 		s->sweep_ms = now;
 	go(j);

@@ -15,6 +15,7 @@
 enum {
 	/* Errors of Slurm (slurm_errno.h) that do not say the job is at fault. */
 	E_AGAIN = 11,                   /* MaxJobCount is reached */
+	E_AUTH = 1007,                  /* newer versions say so of a bad token */
 	E_CONTROLLER = 1800,            /* could not be reached */
 	E_CONTROLLER_MAX = 1899,
 	E_NOT_YET = 2036,               /* the controller is a standby */
@@ -113,6 +114,8 @@ static enum slurm_submitted judge(unsigned status, const struct slurm_error *e, 
 		return SLURM_REFUSED_HAS_JOB;
 	if (e->code == E_ZERO_BYTES)
 		return SLURM_UNSURE_TOKEN;
+	if (e->code == E_AUTH)
+		return SLURM_BAD_TOKEN;
 	if (e->code == E_AGAIN || e->code == E_NOT_YET)
 		return SLURM_TURNED_AWAY;
 	if ((e->code >= E_CONTROLLER && e->code <= E_CONTROLLER_MAX) || e->code == -1 ||

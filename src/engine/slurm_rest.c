@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { E_ZERO_BYTES = 5005, E_PROTOCOL = 5000, E_CONTROLLER = 1800, E_AUTH_MIN = 1007 };
+enum { E_ZERO_BYTES = 5005, E_PROTOCOL = 5000, E_CONTROLLER = 1800, E_AUTH = 1007 };
 
 /* The token goes into a header and nowhere else; the line is wiped. */
 int slurm_ask(struct slurm *s, bool once, const char *method, const char *path, const char *body,
@@ -35,7 +35,7 @@ int slurm_ask(struct slurm *s, bool once, const char *method, const char *path, 
 
 static enum slurm_reply judge(const struct slurm_error *e)
 {
-	if (e->code == E_ZERO_BYTES)
+	if (e->code == E_ZERO_BYTES || e->code == E_AUTH)
 		return SLURM_TOKEN;
 	if (e->code == -1 || e->code / 100 == E_CONTROLLER / 100 || e->code / 1000 == E_PROTOCOL / 1000)
 		return SLURM_SILENT;

@@ -322,7 +322,7 @@ static void post(struct slurm_run *r)
 	struct err err;
 	int e;
 
-	if (!r->s->api) {               /* slurmrestd was restarted meanwhile */
+	if (r->stop_wanted || !r->s->api) {     /* meanwhile; it was restarted */
 		returned(r, "the cluster does not answer");
 		return;
 	}
@@ -473,7 +473,7 @@ void slurm_run_seen(struct slurm_run *r, const struct slurm_job *j, int64_t begu
 static void fence(struct slurm_run *r)
 {
 	r->state = RUN_FENCING;
-	r->fenced_ms = clock_mono_ms();
+	r->missing_ms = 0;
 	r->call = fetch_cancel(r->call);
 	slurm_files_take(r);
 }
@@ -513,7 +513,11 @@ static void gone(struct slurm_run *r)
 /* The cluster answers and has no such job; its nodes end what their slurmctld does not know. */
 static void still_fenced(struct slurm_run *r)
 {
-	if (clock_mono_ms() - r->fenced_ms > FORGOTTEN_MS)
+	int64_t now = clock_mono_ms();
+
+	if (!r->missing_ms)             /* only now that it answers are its nodes told */
+		r->missing_ms = now;
+	if (now - r->missing_ms > FORGOTTEN_MS)
 		lost(r, "the cluster does not know it any more");
 	else
 		slurm_files_take(r);
@@ -526,6 +530,10 @@ void slurm_run_missing(struct slurm_run *r, int64_t begun_ms)
 	if (r->seen_ms == begun_ms || begun_ms < r->look_from_ms)
 		return;
 	switch (r->state) {
+	case RUN_SENDING:
+		if (!r->call && slurm_files_hang(r->s))
+			returned(r, "the shared directory does not answer");
+		return;
 	case RUN_LOOKING:
 		if (r->looks++) {
 			absent(r);

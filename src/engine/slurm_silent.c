@@ -87,12 +87,18 @@ void slurm_while_silent(struct slurm *s)
 void slurm_between_listings(struct slurm *s)
 {
 	struct slurm_run *r, *tmp;
-	unsigned n = 0;
+	unsigned i = 0, n = 0, all = HASH_COUNT(s->runs);
 
-	HASH_ITER(hh, s->runs, r, tmp)
-		if (r->state == RUN_RUNNING || r->state == RUN_WAITING) {
-			if (++n > FILES_MAX)
-				return;
-			slurm_files_look(r);
+	if (s->look_from >= all)
+		s->look_from = 0;
+	HASH_ITER(hh, s->runs, r, tmp) {
+		if (i++ < s->look_from || (r->state != RUN_RUNNING && r->state != RUN_WAITING))
+			continue;
+		if (++n > FILES_MAX) {
+			s->look_from = i - 1;
+			return;
 		}
+		slurm_files_look(r);
+	}
+	s->look_from = 0;
 }

@@ -127,6 +127,14 @@ def test_a_running_and_a_waiting_job_can_be_cancelled(node, rig):
     assert job and state == "CANCELLED"
 
 
+def test_pipes_that_jobs_leave_for_the_daemon_do_not_stop_it(node):
+    """Its few workers open files of a run's directory, which is the job's own."""
+    left = [node.sh("mkfifo ../settled; exit 3") for _ in range(6)]
+    for t in left:
+        assert node.api.wait(t)["exit_code"] == 3
+    assert node.api.wait(node.sh("true"))["state"] == "done"
+
+
 def test_an_array_runs_each_element_once(node, rig):
     count = node.where / "count"
     t = node.sh(f"echo $SUANLU_ARRAY_INDEX >>{count}", array="0-59")

@@ -381,6 +381,8 @@ static void what_may_have_been_accepted_is_not_called_refused(void **state)
 			 SLURM_UNSURE);
 	assert_int_equal(submitted(500, "{'errors':[{'error':'x','error_code':-1}]}", &job),
 			 SLURM_UNSURE);
+	assert_int_equal(submitted(511, "{'errors':[{'error':'Authentication','error_number':1007}]}", &job),
+			 SLURM_BAD_TOKEN);
 	assert_int_equal(submitted(500, "{'errors':[{'error':'Zero Bytes','error_code':5005}]}", &job),
 			 SLURM_UNSURE_TOKEN);
 	assert_int_equal(submitted(502, "Bad Gateway", &job), SLURM_UNSURE);
