@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "domain/url_place.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -94,7 +95,7 @@ static int apply_dataset(struct flow *f, const struct record *r, struct err *err
 	e = dataset_entry(f, d->name);
 	dataset_free(e->d);
 	e->d = d;
-	places_move(f, e, place_of_url(d->url));
+	places_move(f, e, url_place(d->url));
 	return 0;
 }
 

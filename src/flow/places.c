@@ -1,13 +1,15 @@
 /* places.c - which data sets an input reads from, however it is named
  *
- * Data sets may nest, so several may have one input inside: all their labels bind it.  Removed
- * ones stay in the list, and their labels stand.
+ * Data sets may nest, so several may have one input inside: all their labels bind it, and those of
+ * what lies inside a directory that is read.  Removed ones stay in the list, and their labels stand.
  */
 
 #include "flow/state.h"
 
 #include "base/mem.h"
+#include "domain/url_place.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,34 +61,65 @@ static void look_at(const struct flow *f, const char *place, places_fn fn, void 
 		fn(arg, f->places[i]->d, true);
 }
 
-void places_near(const struct flow *f, const char *url, places_fn fn, void *arg)
+/* Those that begin with `stem`, a part of the place that is read. */
+static uint32_t look_inside(const struct flow *f, const char *at, const char *stem, places_fn fn,
+			    void *arg)
 {
-	_cleanup_(mem_freep) char *place = f->nplaces ? place_of_url(url) : NULL;
+	uint32_t from = lower(f, stem), i;
 
-	while (place && *place) {
-		char *slash = strrchr(place, '/');
-
-		look_at(f, place, fn, arg);
-		if (!slash)
-			break;
-		*slash = '\0';
-	}
+	for (i = from; i < f->nplaces && !strncmp(f->places[i]->place, stem, strlen(stem)); i++)
+		if (url_place_meets(at, f->places[i]->place))
+			fn(arg, f->places[i]->d, false);
+	return i - from;
 }
+
+uint32_t places_near(const struct flow *f, const char *url, places_fn fn, void *arg)
+{
+	_cleanup_(mem_freep) char *at = f->nplaces ? url_place(url) : NULL;
+	_cleanup_(mem_freep) char *stem = at ? mem_alloc(strlen(at) + 2) : NULL;
+	char *index, *slash;
+	uint32_t looked = 0;
+
+	if (!at)
+		return 0;
+	sprintf(stem, "%s/", at);
+	index = strstr(stem, URL_PLACE_INDEX);
+	if (index)
+		*index = '\0';
+	if (index || url_place_is_file(at))
+		looked = look_inside(f, at, stem, fn, arg);
+	while ((slash = strrchr(stem, '/'))) {
+		*slash = '\0';
+		if (*stem)
+			look_at(f, stem, fn, arg);
+	}
+	return looked;
+}
+
+struct joining {
+	struct input_data *x;
+	const struct token *who;
+};
 
 static void join(void *arg, const struct dataset *d, bool covers)
 {
-	struct input_data *x = arg;
+	const struct joining *j = arg;
+	struct input_data *x = j->x;
 
+	x->foreign |= !covers && j->who && !flow_may_see(j->who, d->tenant);
 	label_join(&x->label, d->level, d->stay_within);
 	if (!x->d && covers)
 		x->d = d;       /* from the inside out */
 }
 
-void input_data(const struct flow *f, const struct task_input *in, struct input_data *ret)
+void input_data(const struct flow *f, const struct task_input *in, const struct token *who,
+		struct input_data *ret)
 {
+	struct joining j = { ret, who };
+
 	*ret = (struct input_data){ .d = in->dataset ? dataset_known(f, in->dataset) : NULL };
 	if (!in->dataset)
-		places_near(f, in->url, join, ret);
+		ret->looked = places_near(f, in->url, join, &j);
 	else if (ret->d)
-		places_near(f, ret->d->url, join, ret);
+		ret->looked = places_near(f, ret->d->url, join, &j);
 }

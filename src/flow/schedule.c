@@ -87,7 +87,7 @@ void schedule_ask(const struct flow *f, const struct task_spec *s, uint64_t no, 
 		const struct dataset *d;
 
 		/* A label that was raised since the task came counts at once. */
-		input_data(f, in, &x);
+		input_data(f, in, NULL, &x);
 		label_join(&l, x.label.level, x.label.within);
 		d = x.d;
 		ask_data(ret, d ? d->region : s->data_region,

@@ -69,7 +69,7 @@ struct bucket {
 /* A removed data set stays as a mark: its name may not come back with a lower level. */
 struct dataset_entry {
 	char *name;
-	char *place;                    /* its url as place_of_url() writes it */
+	char *place;                    /* its url as url_place() writes it */
 	struct dataset *d;
 	UT_hash_handle hh;
 };
@@ -295,17 +295,20 @@ const char *const *roots_of(const char *const *roots, const char *tenant, struct
 struct input_data {
 	const struct dataset *d;        /* that is named, or the innermost that has it inside; or NULL */
 	struct label label;             /* of all that it reads from */
+	bool foreign;                   /* it has data in it that are not for this reader */
+	uint32_t looked;                /* at so many data sets below it */
 };
 typedef void (*places_fn)(void *arg, const struct dataset *d, bool covers);
 
 void places_move(struct flow *f, struct dataset_entry *e, char *place);         /* takes `place` */
-/* Each data set that is at this url or has it inside, from the inside out. */
-void places_near(const struct flow *f, const char *url, places_fn fn, void *arg);
+/* Each data set that reading this url meets: those inside (not `covers`), then the one at it or
+ * around it, from the inside out.  Returns how many it looked at for the first. */
+uint32_t places_near(const struct flow *f, const char *url, places_fn fn, void *arg);
 /* Removed ones too: their labels still stand. */
-void input_data(const struct flow *f, const struct task_input *in, struct input_data *ret);
+void input_data(const struct flow *f, const struct task_input *in, const struct token *who,
+		struct input_data *ret);
 
 /* world.c */
-char *place_of_url(const char *url);                    /* mem_alloc()ed */
 const struct dataset *dataset_known(const struct flow *f, const char *name);    /* removed ones too */
 int flow_busy(const struct flow *f, struct err *err);   /* FLOW_E_BUSY while the store is in trouble */
 int inputs_check(const struct flow *f, struct task_spec *s, const struct token *who,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "domain/url_place.h"
 #include "domain/wire.h"
 
 #include <stdio.h>
@@ -36,22 +37,6 @@ int flow_busy(const struct flow *f, struct err *err)
 
 /* ---- files and inputs ---- */
 
-/* One spelling for one place: file: URLs are percent-decoded, others lose their query, and
- * none ends with a slash. */
-char *place_of_url(const char *url)
-{
-	char path[TASK_URL_MAX + 1];
-	bool file = !file_url_path(url, path, sizeof(path));
-	char *place = mem_strdup(file ? path : url);
-	size_t n;
-
-	if (!file)
-		place[strcspn(place, "?")] = '\0';
-	for (n = strlen(place); n > 1 && place[n - 1] == '/'; n--)
-		place[n - 1] = '\0';
-	return place;
-}
-
 const struct dataset *dataset_known(const struct flow *f, const char *name)
 {
 	struct dataset_entry *e = NULL;
@@ -60,20 +45,25 @@ const struct dataset *dataset_known(const struct flow *f, const char *name)
 	return e ? e->d : NULL;
 }
 
+enum { LOOKED_MAX = 4096 };             /* data sets below one input */
+
 /* A data set protects its place however it is named: by its name or by a bare URL. */
 static int input_check(const struct flow *f, struct task_spec *s, uint32_t i,
 		       const struct token *who, struct err *err)
 {
 	const struct task_input *in = &s->inputs[i];
+	const char *unclear = in->dataset ? NULL : url_place_unclear(in->url);
 	const struct dataset *d;
 	struct input_data x;
 	char field[48];
 
-	input_data(f, in, &x);
+	input_data(f, in, who, &x);
 	d = x.d;
 	snprintf(field, sizeof(field), "inputs[%u].%s", i, in->dataset ? "dataset" : "url");
 	if (in->dataset && (!d || d->removed || !flow_may_see(who, d->tenant)))
 		return err_field(err, field, "there is no dataset of this name");
+	if (unclear)
+		return err_field(err, field, "%s", unclear);
 	if (!roots_allow(f->c.read_roots, s->tenant, d && in->dataset ? d->url : in->url)) {
 		err_field(err, field, "lies outside the directories that tasks may read");
 		err_hint(err, "the operator lists them under files.read in the configuration");
@@ -81,6 +71,10 @@ static int input_check(const struct flow *f, struct task_spec *s, uint32_t i,
 	}
 	if (d && !flow_may_see(who, d->tenant))
 		return err_field(err, field, "belongs to a data set of another tenant");
+	if (x.foreign)
+		return err_field(err, field, "has a data set of another tenant in it");
+	if (x.looked > LOOKED_MAX)
+		return err_field(err, field, "has too many data sets in it; name them one by one");
 	if (x.label.level > s->level)
 		s->level = x.label.level;       /* 就高: the highest of all inputs counts */
 	return 0;
@@ -198,7 +192,7 @@ enum { DATASETS_MAX = 100000 };
  * find it without a label. */
 static bool weaker(const struct dataset *old, const struct dataset *now)
 {
-	_cleanup_(mem_freep) char *was = place_of_url(old->url), *is = place_of_url(now->url);
+	_cleanup_(mem_freep) char *was = url_place(old->url), *is = url_place(now->url);
 
 	return strcmp(was, is) || label_weaker(&(struct label){ now->level, now->stay_within },
 					       &(struct label){ old->level, old->stay_within });
@@ -207,13 +201,13 @@ static bool weaker(const struct dataset *old, const struct dataset *now)
 struct neighbours {
 	const struct dataset *d;        /* that is to be */
 	const struct token *who;
-	bool taken, foreign;            /* its very place; one around it is another tenant's */
+	bool taken, foreign;            /* its very place; one around it or in it is another tenant's */
 };
 
 static void neighbour(void *arg, const struct dataset *there, bool covers)
 {
 	struct neighbours *n = arg;
-	_cleanup_(mem_freep) char *was = place_of_url(there->url), *is = place_of_url(n->d->url);
+	_cleanup_(mem_freep) char *was = url_place(there->url), *is = url_place(n->d->url);
 
 	if (!strcmp(there->name, n->d->name))
 		return;
@@ -221,17 +215,24 @@ static void neighbour(void *arg, const struct dataset *there, bool covers)
 	n->foreign |= !flow_may_change(n->who, there->tenant);
 }
 
-/* Whoever puts one into another's takes a part of it for himself.  Removed ones count, too. */
-static int place_allowed(const struct flow *f, const struct dataset *d, const struct token *who,
-			 struct err *err)
+/* Whoever puts one into another's, or around it, takes a part of it for himself.  Removed ones
+ * count, too.  One that stays where it is may be raised whatever is near it. */
+static int place_allowed(const struct flow *f, const struct dataset *d, const struct dataset *old,
+			 const struct token *who, struct err *err)
 {
+	const char *unclear = url_place_unclear(d->url);
 	struct neighbours n = { d, who, false, false };
 
+	if (old && !old->removed && !strcmp(old->url, d->url))
+		return 0;
+	if (unclear)
+		return err_field(err, "url", "%s", unclear);
 	places_near(f, d->url, neighbour, &n);
 	if (n.taken)
 		return err_set(err, FLOW_E_CONFLICT, "this url is a data set already");
 	if (n.foreign)
-		return err_set(err, FLOW_E_CONFLICT, "this url lies in a data set of another tenant");
+		return err_set(err, FLOW_E_CONFLICT, "this url lies in a data set of another "
+			       "tenant, or has one in it");
 	return 0;
 }
 
@@ -255,7 +256,7 @@ static int dataset_allowed(const struct flow *f, const struct dataset *d, const 
 	}
 	if (!old && flow_ndatasets(f) >= DATASETS_MAX)
 		return err_set(err, FLOW_E_LIMIT, "there are %d datasets already", DATASETS_MAX);
-	return place_allowed(f, d, who, err);
+	return place_allowed(f, d, old, who, err);
 }
 
 /* The document without `reason`, which is of the change and not of the data. */

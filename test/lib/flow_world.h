@@ -26,6 +26,7 @@ struct world {
 	struct token who;
 	char dir[64];
 	struct err err;
+	const char *const *roots;       /* below which tasks read; NULL: nowhere */
 };
 
 UNUSED static const char *const no_roots[] = { NULL };
@@ -63,7 +64,8 @@ UNUSED static int try_start(struct world *w, const char *a, const char *b, const
 	struct store_events ev;
 	struct pool **pools = mem_array(2, sizeof(*pools));
 	struct flow_config c = { .loop = &w->loop, .catalogue = &w->catalogue, .pools = pools,
-				 .dir = w->dir, .read_roots = no_roots, .write_roots = no_roots,
+				 .dir = w->dir, .read_roots = w->roots ? w->roots : no_roots,
+				 .write_roots = no_roots,
 				 .seed = 7, .fatal = on_fatal };
 
 	flow_limits_default(&c.limits);
@@ -85,6 +87,12 @@ UNUSED static void start(struct world *w, const char *a, const char *b, const st
 {
 	if (try_start(w, a, b, l))
 		fail_msg("%s", w->err.text);
+}
+
+UNUSED static void start_in(struct world *w, const char *const *roots)
+{
+	w->roots = roots;
+	start(w, hub, edge, NULL);
 }
 
 UNUSED static int setup(void **state)

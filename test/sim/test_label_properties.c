@@ -70,17 +70,23 @@ static bool inside(const char *where, const char *outer)
 	return !n || (!strncmp(where, outer, n) && (!where[n] || where[n] == '/'));
 }
 
-static bool reads(const struct task_input *in, const struct set *s, unsigned i)
+static bool reads(const struct world *w, const struct task_input *in, const struct set *s, unsigned i)
 {
-	char name[8];
-	size_t n = strlen(s->url);
+	const char *at = in->url;
+	char name[16];
 
 	snprintf(name, sizeof(name), "d%u", i);
 	if (!s->known)
 		return false;
-	if (in->dataset)
-		return !strcmp(in->dataset, name);
-	return !strncmp(in->url, s->url, n) && (!in->url[n] || in->url[n] == '/');
+	if (in->dataset && !strcmp(in->dataset, name))
+		return true;
+	for (unsigned k = 0; in->dataset && k < SETS; k++) {
+		snprintf(name, sizeof(name), "d%u", k);
+		if (!strcmp(in->dataset, name))
+			at = w->sets[k].url;
+	}
+	/* It lies around what is read, or in a directory that is. */
+	return inside(at, s->url) || (!strncmp(at, "file:", 5) && inside(s->url, at));
 }
 
 /* In words of its own: 0 when the rule allows it, else why not. */
@@ -96,7 +102,7 @@ static const char *breach(const struct world *w, const struct task_spec *s, unsi
 		for (unsigned i = 0; i < SETS; i++) {
 			const struct set *d = &w->sets[i];
 
-			if (!reads(&s->inputs[k], d, i))
+			if (!reads(w, &s->inputs[k], d, i))
 				continue;
 			level = d->level > level ? d->level : level;
 			if (!inside(p->declared_region, d->stay) || !inside(p->confirmed_region, d->stay))
@@ -131,9 +137,20 @@ static const char *const regions[] = {
 };
 static const char *const levels[] = { "", "1", "2", "3", "4", "\"important\"", "\"core\"" };
 
+/* They nest. */
+static const char *const urls[] = {
+	"http://h/0", "http://h/0/1", "http://h/0/1/2", "http://h/3", "http://h/3/part",
+	"file:///srv/0", "file:///srv/0/1", "file:///srv/0/1/2", "file:///srv/3",
+};
+
 static unsigned dice(struct world *w, unsigned n)
 {
 	return (unsigned)rng_below(&w->rng, n);
+}
+
+static const char *where(struct world *w)
+{
+	return dice(w, 9) ? urls[dice(w, ARRAY_LEN(urls))] : dice(w, 2) ? "file:///srv" : "http://h/0/1/2/a";
 }
 
 static const char *region(struct world *w)
@@ -193,12 +210,12 @@ static void on_row(void *arg, const struct store_row *row, const char *tenant)
 
 static void begin(struct world *w)
 {
-	static const char *const no_roots[] = { NULL };
+	static const char *const no_roots[] = { NULL }, *const srv[] = { "/srv", NULL };
 	struct store_events ev;
 	struct pool *pools[POOLS];
 	struct err err = { 0 };
 	struct flow_config c = { .loop = &w->loop, .catalogue = &w->catalogue, .pools = pools,
-				 .npools = POOLS, .dir = w->dir, .read_roots = no_roots,
+				 .npools = POOLS, .dir = w->dir, .read_roots = srv,
 				 .write_roots = no_roots, .seed = 7, .fatal = on_fatal };
 
 	flow_limits_default(&c.limits);
@@ -245,8 +262,8 @@ static void submit(struct world *w)
 			snprintf(inputs + at, sizeof(inputs) - at, "%s{\"dataset\":\"d%u\",\"path\":\"i%u\"}",
 				 i ? "," : "", k, i);
 		else
-			snprintf(inputs + at, sizeof(inputs) - at, "%s{\"url\":\"http://h/%u/part\",\"path\":\"i%u\"}",
-				 i ? "," : "", k, i);
+			snprintf(inputs + at, sizeof(inputs) - at, "%s{\"url\":\"%s\",\"path\":\"i%u\"}",
+				 i ? "," : "", where(w), i);
 	}
 	if (dice(w, 4) == 0)
 		snprintf(stay, sizeof(stay), ",\"stay_within\":\"%s\"", region(w));
@@ -265,7 +282,7 @@ static void submit(struct world *w)
 
 static void put_set(struct world *w)
 {
-	unsigned i = dice(w, SETS), where = dice(w, ARRAY_LEN(regions)), level = 1 + dice(w, 6);
+	unsigned i = dice(w, SETS), home = dice(w, ARRAY_LEN(regions)), level = 1 + dice(w, 6);
 	bool security = dice(w, 2), reason = dice(w, 4) != 0;
 	struct set *s = &w->sets[i], next = *s;
 	const struct dataset *d;
@@ -274,10 +291,10 @@ static void put_set(struct world *w)
 	json_t *doc;
 
 	if (!s->known || dice(w, 12) == 0)
-		snprintf(next.url, sizeof(next.url), "http://h/%u%s", i, dice(w, 8) ? "" : "/part");
-	strcpy(next.stay, dice(w, 3) ? "" : regions[where]);
+		strcpy(next.url, urls[dice(w, ARRAY_LEN(urls))]);
+	strcpy(next.stay, dice(w, 3) ? "" : regions[home]);
 	snprintf(text, sizeof(text), "{\"name\":\"d%u\",\"url\":\"%s\",\"region\":\"%s\",\"level\":%s%s%s%s%s}",
-		 i, next.url, regions[where], levels[level], next.stay[0] ? ",\"stay_within\":\"" : "",
+		 i, next.url, regions[home], levels[level], next.stay[0] ? ",\"stay_within\":\"" : "",
 		 next.stay, next.stay[0] ? "\"" : "", reason ? ",\"reason\":\"so\"" : "");
 	doc = json_loads(text, 0, NULL);
 	assert_non_null(doc);

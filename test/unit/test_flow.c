@@ -631,6 +631,69 @@ static void nobody_puts_a_data_set_into_that_of_another_tenant(void **state)
 	assert_int_equal(put_dataset(w, SET("e", "http://h/xpart", "1")), 0);
 }
 
+static const char *const srv_roots[] = { "/srv", NULL };
+
+static void a_directory_has_the_level_of_all_data_in_it(void **state)
+{
+	struct world *w = *state;
+
+	start_in(w, srv_roots);
+	assert_int_equal(put_dataset(w, SET("low", "file:///srv/all", "1")), 0);
+	assert_int_equal(put_dataset(w, SET("high", "file:///srv/all/scans", "4")), 0);
+	assert_int_equal(put_dataset(w, SET("web", "http://h/a/b", "4")), 0);
+	assert_int_equal(level_of(w, INPUT("file:///srv")), LEVEL_4);
+	assert_int_equal(level_of(w, "{\"command\":[\"true\"],\"inputs\":[{\"dataset\":\"low\","
+				     "\"path\":\"i\"}]}"), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("file:///srv/all/scan")), LEVEL_1);
+	assert_int_equal(level_of(w, INPUT("http://h/a")), LEVEL_1);
+}
+
+static void a_directory_with_data_of_another_tenant_is_refused(void **state)
+{
+	struct flow_submitted s;
+	struct world *w = *state;
+
+	start_in(w, srv_roots);
+	assert_int_equal(put_dataset(w, SET("d", "file:///srv/all/scans", "1")), 0);
+	be(w, "other");
+	assert_int_equal(try_submit(w, INPUT("file:///srv/all"), &s), FLOW_E_INPUT);
+	assert_string_equal(w->err.field, "inputs[0].url");
+	assert_int_equal(put_dataset(w, SET("e", "file:///srv/all", "1")), FLOW_E_CONFLICT);
+	assert_int_equal(try_submit(w, INPUT("file:///srv/all/scan"), &s), 0);
+}
+
+static void an_index_does_not_lead_past_a_label(void **state)
+{
+	struct world *w = *state;
+
+	start_in(w, srv_roots);
+	assert_int_equal(put_dataset(w, SET("d", "file:///srv/s17", "4")), 0);
+	assert_int_equal(put_dataset(w, SET("e", "http://h/17", "4")), 0);
+	assert_int_equal(level_of(w, INPUT("file:///srv/s{index}/a")), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("http://h/{index}/a")), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("file:///srv/t{index}")), LEVEL_1);
+}
+
+static void no_spelling_of_a_url_leads_past_a_label(void **state)
+{
+	struct flow_submitted s;
+	struct world *w = *state;
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(put_dataset(w, SET("d", "http://data.example/x", "4")), 0);
+	assert_int_equal(level_of(w, INPUT("http://DATA.example/x/y")), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("http://data.example:80/x/y")), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("https://data.example/x/y")), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("http://data.example/%78/y")), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("http://data.example//x/y")), LEVEL_4);
+	assert_int_equal(level_of(w, INPUT("http://data.example/x#f")), LEVEL_4);
+	assert_int_equal(try_submit(w, INPUT("http://data.example/a/../x/y"), &s), FLOW_E_INPUT);
+	assert_int_equal(try_submit(w, INPUT("http://data.example/./x"), &s), FLOW_E_INPUT);
+	assert_int_equal(try_submit(w, INPUT("http://data.example/%00"), &s), FLOW_E_INPUT);
+	assert_int_equal(put_dataset(w, SET("e", "http://Data.example/%78", "1")), FLOW_E_CONFLICT);
+	assert_int_equal(put_dataset(w, SET("e", "http://data.example/../z", "1")), FLOW_E_INPUT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -671,6 +734,10 @@ int main(void)
 		T(a_level_is_not_lowered_by_removing_the_data_set_first),
 		T(a_data_set_in_another_does_not_lower_its_label),
 		T(nobody_puts_a_data_set_into_that_of_another_tenant),
+		T(a_directory_has_the_level_of_all_data_in_it),
+		T(a_directory_with_data_of_another_tenant_is_refused),
+		T(an_index_does_not_lead_past_a_label),
+		T(no_spelling_of_a_url_leads_past_a_label),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
