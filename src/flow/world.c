@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "domain/hide.h"
 #include "domain/url_place.h"
 #include "domain/wire.h"
 
@@ -236,6 +237,20 @@ static int place_allowed(const struct flow *f, const struct dataset *d, const st
 	return 0;
 }
 
+/* Its owner alone sees what stands behind the ? of its url. */
+static int lower_refused(const struct dataset *old, struct err *err)
+{
+	json_t *shown = json_pack("{s:s}", "url", old->url);
+
+	hide_private(shown);
+	err_set(err, FLOW_E_FORBIDDEN, "only the security role may lower a label: it is level "
+		"%s%s%s at %.80s", level_name(old->level), old->stay_within ? " within " : "",
+		old->stay_within ? old->stay_within : "",
+		json_string_value(json_object_get(shown, "url")));
+	json_decref(shown);
+	return FLOW_E_FORBIDDEN;
+}
+
 static int dataset_allowed(const struct flow *f, const struct dataset *d, const struct token *who,
 			   const char *reason, struct err *err)
 {
@@ -247,10 +262,7 @@ static int dataset_allowed(const struct flow *f, const struct dataset *d, const 
 		return err_set(err, FLOW_E_CONFLICT, "the name is taken");
 	if (old && weaker(old, d)) {
 		if (!(who->roles & ROLE_SECURITY))
-			return err_set(err, FLOW_E_FORBIDDEN, "only the security role may lower a "
-				       "label: it is level %s%s%s at %.80s", level_name(old->level),
-				       old->stay_within ? " within " : "",
-				       old->stay_within ? old->stay_within : "", old->url);
+			return lower_refused(old, err);
 		if (!reason || !*reason)
 			return err_field(err, "reason", "is needed to lower a label");
 	}

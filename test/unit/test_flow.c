@@ -694,6 +694,17 @@ static void no_spelling_of_a_url_leads_past_a_label(void **state)
 	assert_int_equal(put_dataset(w, SET("e", "http://data.example/../z", "1")), FLOW_E_INPUT);
 }
 
+static void a_refusal_shows_no_signature(void **state)
+{
+	struct world *w = *state;
+
+	start(w, hub, edge, NULL);
+	assert_int_equal(put_dataset(w, SET("d", "http://h/x?sig=s3cret", "4")), 0);
+	assert_int_equal(put_dataset(w, SET("d", "http://h/x?sig=s3cret", "1")), FLOW_E_FORBIDDEN);
+	assert_non_null(strstr(w->err.text, "http://h/x"));
+	assert_null(strstr(w->err.text, "s3cret"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -738,6 +749,7 @@ int main(void)
 		T(a_directory_with_data_of_another_tenant_is_refused),
 		T(an_index_does_not_lead_past_a_label),
 		T(no_spelling_of_a_url_leads_past_a_label),
+		T(a_refusal_shows_no_signature),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
