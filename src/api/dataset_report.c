@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "domain/hide.h"
+#include "domain/url_place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +35,10 @@ struct report {
 	struct walk walk;               /* first: a walk is the report */
 	struct api_call *call;          /* NULL: the client is gone */
 	char name[64];
-	char *urls[URLS_MAX];
+	char *urls[URLS_MAX];           /* its places, as url_place() writes them */
 	unsigned nurls;
 	struct reader *readers;
+	json_t *places;                 /* of all data sets, by name, as they are at this row */
 	json_t *labels, *pools, *decided, *runs, *last; /* last: task -> its run in the list */
 	uint64_t tasks, nruns, decisions, nrefused;
 };
@@ -51,6 +53,7 @@ static void report_free(struct report *p)
 	}
 	for (unsigned i = 0; i < p->nurls; i++)
 		free(p->urls[i]);
+	json_decref(p->places);
 	json_decref(p->labels);
 	json_decref(p->pools);
 	json_decref(p->decided);
@@ -78,13 +81,28 @@ static void count(json_t *obj, const char *key)
 
 /* ---- its labels ---- */
 
+static void place_row(struct report *p, const json_t *d)
+{
+	const char *name = json_string_value(json_object_get(d, "name"));
+	const char *url = json_string_value(json_object_get(d, "url"));
+	_cleanup_(mem_freep) char *place = url ? url_place(url) : NULL;
+
+	if (!name || !place)
+		return;
+	json_object_set_new(p->places, name, json_string(place));
+	if (!strcmp(name, p->name) && p->nurls < URLS_MAX &&
+	    (!p->nurls || strcmp(p->urls[p->nurls - 1], place)))
+		p->urls[p->nurls++] = mem_strdup(place);
+}
+
 static void label_row(struct report *p, const struct store_row *row, const json_t *doc)
 {
 	const json_t *d = json_object_get(doc, "dataset");
 	const char *removed = json_string_value(json_object_get(doc, "removed"));
-	const char *name = json_string_value(json_object_get(d, "name")), *url;
+	const char *name = json_string_value(json_object_get(d, "name"));
 	json_t *l;
 
+	place_row(p, d);
 	if (strcmp(removed ? removed : name ? name : "", p->name) ||
 	    json_array_size(p->labels) >= LABELS_MAX)
 		return;
@@ -96,23 +114,11 @@ static void label_row(struct report *p, const struct store_row *row, const json_
 		hide_private(l);
 	}
 	json_array_append_new(p->labels, l);
-	url = json_string_value(json_object_get(d, "url"));
-	if (url && p->nurls < URLS_MAX && (!p->nurls || strcmp(p->urls[p->nurls - 1], url)))
-		p->urls[p->nurls++] = mem_strdup(url);
 }
 
 /* ---- who reads it ---- */
 
-/* The place itself, or something in it; as flow does it for bare URLs, without its percent signs. */
-static bool covers(const char *place, const char *url)
-{
-	size_t n = strlen(place);
-
-	while (n > 1 && place[n - 1] == '/')
-		n--;
-	return !strncmp(place, url, n) && (!url[n] || url[n] == '/' || url[n] == '?');
-}
-
+/* As the rule of flow has it: by its name, or by a place that it is at, around or inside. */
 static bool reads(const struct report *p, const json_t *spec)
 {
 	const json_t *in;
@@ -121,11 +127,13 @@ static bool reads(const struct report *p, const json_t *spec)
 	json_array_foreach(json_object_get(spec, "inputs"), i, in) {
 		const char *name = json_string_value(json_object_get(in, "dataset"));
 		const char *url = json_string_value(json_object_get(in, "url"));
+		const char *other = name ? json_string_value(json_object_get(p->places, name)) : NULL;
+		_cleanup_(mem_freep) char *at = other ? mem_strdup(other) : url ? url_place(url) : NULL;
 
 		if (name && !strcmp(name, p->name))
 			return true;
-		for (unsigned k = 0; !name && url && k < p->nurls; k++)
-			if (covers(p->urls[k], url))
+		for (unsigned k = 0; at && k < p->nurls; k++)
+			if (url_place_meets(at, p->urls[k]))
 				return true;
 	}
 	return false;
@@ -326,6 +334,7 @@ void api_dataset_report(struct api_call *c)
 	p = mem_alloc(sizeof(*p));
 	p->call = c;
 	snprintf(p->name, sizeof(p->name), "%s", c->param);
+	p->places = json_object();
 	p->labels = json_array();
 	p->pools = json_object();
 	p->decided = json_array();

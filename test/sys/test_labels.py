@@ -119,3 +119,15 @@ def test_the_region_of_data_binds_every_task_that_reads_them(daemon):
     for given in ({"dataset": "scans"}, {"url": data["url"] + "/part"}):
         task = daemon.api.submit(script="true", inputs=[dict(given, path="in")])["id"]
         assert daemon.api.get(f"/v1/tasks/{task}").json()["reason"]["code"] == "region"
+
+
+def test_the_report_of_a_data_set_misses_no_task_that_its_label_binds(daemon):
+    at = f"file://{daemon.files}/all"
+    for name, url in (("outer", at), ("scans", at + "/scans")):
+        body = {"name": name, "url": url, "region": "cn/50", "level": 1}
+        assert daemon.api.post("/v1/datasets", json=body).status_code == 201
+    for given in ({"dataset": "scans"}, {"dataset": "outer"}, {"url": at}, {"url": at + "/%73cans/a"},
+                  {"url": at + "/other"}):
+        daemon.api.submit(script="true", inputs=[dict(given, path="in")])
+    report = daemon.user("office", ("security",)).get("/v1/datasets/scans/report").json()
+    assert report["submissions"] == 4, report
