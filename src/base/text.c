@@ -53,6 +53,21 @@ static size_t utf8_char(const unsigned char *p, size_t n)
 	return len;
 }
 
+int text_hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int text_escaped(const char *s)
+{
+	int high = *s == '%' ? text_hex(s[1]) : -1, low = high < 0 ? -1 : text_hex(s[2]);
+
+	return low < 0 ? -1 : high << 4 | low;
+}
+
 bool text_is_utf8(const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;

@@ -12,6 +12,9 @@ bool text_is_name(const char *s);
 
 bool text_is_utf8(const char *s, size_t n);     /* RFC 3629: no surrogates, no overlong */
 
+int text_hex(char c);                   /* of one digit; -1: it is none */
+int text_escaped(const char *s);        /* the byte that stands at `s` as %XX; -1: none does */
+
 /* Decimal yuan <-> micro-yuan.  "3.50" -> 3500000; at most 6 decimals, not
  * negative, at most 9e12 yuan.  0 or 1.  Format: "3.50", "0.000123", at least two decimals. */
 int text_yuan_parse(const char *s, int64_t *ret_micro);

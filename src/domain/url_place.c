@@ -3,27 +3,12 @@
 #include "domain/url_place.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "domain/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The byte that stands at `s` as %XX, or -1. */
-static int escaped(const char *s)
-{
-	int high = *s == '%' ? hex(s[1]) : -1, low = high < 0 ? -1 : hex(s[2]);
-
-	return low < 0 ? -1 : high << 4 | low;
-}
 
 /* RFC 3986, 5.2.4, and without empty parts and a slash at the end. */
 static void plain_path(char *path)
@@ -52,7 +37,7 @@ static void plain_path(char *path)
 static void decode(const char *s, size_t n, char *out)
 {
 	for (const char *end = s + n; s < end; s++) {
-		int c = end - s > 2 ? escaped(s) : -1;
+		int c = end - s > 2 ? text_escaped(s) : -1;
 
 		*out++ = c > 0 ? (char)c : *s;
 		s += c > 0 ? 2 : 0;
@@ -147,7 +132,7 @@ const char *url_place_unclear(const char *url)
 	if (n >= sizeof(path))
 		return "is too long";
 	for (size_t i = 0; i < n; i++)
-		if (s[i] == '%' && (i + 2 >= n || escaped(s + i) <= 0))
+		if (s[i] == '%' && (i + 2 >= n || text_escaped(s + i) <= 0))
 			return "must have two hexadecimal digits, not 00, after each % of its path";
 	decode(s, n, path);
 	for (const char *p = path; *p; p += n) {

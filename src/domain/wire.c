@@ -76,21 +76,13 @@ const char *wire_path(const char *s)
 	}
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Undo percent-encoding.  NULL, or what is wrong. */
 static const char *decode_path(const char *s, char *out, size_t size)
 {
 	size_t n = 0;
 
 	for (; *s; s++) {
-		int high, low;
+		int c;
 
 		if (*s == '?' || *s == '#')
 			return "must have ? and # of a file name written as %3F and %23";
@@ -100,11 +92,10 @@ static const char *decode_path(const char *s, char *out, size_t size)
 			out[n++] = *s;
 			continue;
 		}
-		high = hex(s[1]);
-		low = high < 0 ? -1 : hex(s[2]);
-		if (low < 0 || (high == 0 && low == 0))
+		c = text_escaped(s);
+		if (c <= 0)
 			return "must have two hexadecimal digits, not 00, after each %";
-		out[n++] = (char)(high << 4 | low);
+		out[n++] = (char)c;
 		s += 2;
 	}
 	out[n] = '\0';
@@ -148,7 +139,7 @@ static const char *http_url(const char *s)
 	if (memchr(s, '@', n))
 		return "must not contain a user name or a password";
 	if (*s == '[') {
-		for (i = 1; i < n && (hex(s[i]) >= 0 || s[i] == ':' || s[i] == '.'); i++)
+		for (i = 1; i < n && (text_hex(s[i]) >= 0 || s[i] == ':' || s[i] == '.'); i++)
 			;
 		if (i < 3 || i >= n || s[i++] != ']')
 			return "must have a valid address between [ and ]";

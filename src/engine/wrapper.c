@@ -3,6 +3,7 @@
 #include "engine/wrapper.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -234,14 +235,6 @@ static bool path_ok(const char *p)
 	return p[-1] != '/';
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The path of a file: url, decoded in place, or NULL and `*why`. */
 static char *file_path(char *url, const char **why)
 {
@@ -259,17 +252,16 @@ static char *file_path(char *url, const char **why)
 		return NULL;
 	*why = "a % in a file url needs two hexadecimal digits, not 00";
 	for (in = out = p; *in; out++) {
-		int hi = 0, lo = 0;
+		int c;
 
 		if (*in != '%') {
 			*out = *in++;
 			continue;
 		}
-		hi = hex(in[1]);
-		lo = hi < 0 ? -1 : hex(in[2]);
-		if (lo < 0 || (hi | lo) == 0)
+		c = text_escaped(in);
+		if (c <= 0)
 			return NULL;
-		*out = (char)(hi << 4 | lo);
+		*out = (char)c;
 		in += 3;
 	}
 	*out = '\0';

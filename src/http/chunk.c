@@ -2,6 +2,8 @@
 
 #include "http/chunk.h"
 
+#include "base/text.h"
+
 /*
  *   SIZE -> [EXT] -> SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
  *                      | size 0
@@ -20,17 +22,9 @@ static enum http_scan_result refuse(struct http_no *no, unsigned status, const c
 	return HTTP_SCAN_NO;
 }
 
-static int hex(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static enum http_scan_result in_size(struct http_chunk *c, unsigned char b, struct http_no *no)
 {
-	int v = hex(b);
+	int v = text_hex((char)b);
 
 	if (v >= 0) {
 		if (++c->digits > HTTP_CHUNK_DIGITS_MAX)

@@ -6,14 +6,6 @@
 
 #include <string.h>
 
-static int hex(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 char *http_unescape(struct arena *a, const char *s, size_t n, bool plus)
 {
 	char *out = arena_alloc(a, n + 1);
@@ -23,10 +15,7 @@ char *http_unescape(struct arena *a, const char *s, size_t n, bool plus)
 		int c = (unsigned char)s[i];
 
 		if (c == '%') {
-			if (n - i < 3 || hex((unsigned char)s[i + 1]) < 0 ||
-			    hex((unsigned char)s[i + 2]) < 0)
-				return NULL;
-			c = hex((unsigned char)s[i + 1]) * 16 + hex((unsigned char)s[i + 2]);
+			c = n - i < 3 ? -1 : text_escaped(s + i);
 			i += 2;
 		} else if (c == '+' && plus) {
 			c = ' ';

@@ -181,11 +181,34 @@ static void the_first_variable_that_is_set_names_the_language(void **state)
 	assert_int_equal(lang_get(), LANG_EN);
 }
 
+static void a_byte_is_read_from_its_two_digits(void **state)
+{
+	assert_int_equal(text_hex('9'), 9);
+	assert_int_equal(text_hex('f'), 15);
+	assert_int_equal(text_hex('F'), 15);
+	assert_int_equal(text_escaped("%2Fx"), '/');
+	assert_int_equal(text_escaped("%fF"), 255);
+	assert_int_equal(text_escaped("%00"), 0);
+}
+
+static void what_is_no_digit_is_no_byte(void **state)
+{
+	static const char *const none[] = { "", "%", "%2", "%2g", "%g2", "2f", "% 2", "%+1", "%\xc3\xa9" };
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+		assert_int_equal(text_escaped(none[i]), -1);
+	assert_int_equal(text_hex('g'), -1);
+	assert_int_equal(text_hex('\0'), -1);
+	assert_int_equal(text_hex('@'), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(labels_are_names_and_nothing_else),
 		cmocka_unit_test(only_well_formed_utf8_passes),
+		cmocka_unit_test(a_byte_is_read_from_its_two_digits),
+		cmocka_unit_test(what_is_no_digit_is_no_byte),
 		cmocka_unit_test(money_is_read_to_the_millionth),
 		cmocka_unit_test(other_text_is_not_money),
 		cmocka_unit_test(money_is_written_with_at_least_two_decimals),
