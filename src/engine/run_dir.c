@@ -189,8 +189,7 @@ enum run_dir_state run_dir_look(int dirfd, const char *run_id, pid_t *ret_holder
 	return have(dirfd, run_id, "started") ? RUN_DIR_LOST : RUN_DIR_NEW;
 }
 
-/* Up to size-1 bytes of a small file, as a string. */
-static int get(int dirfd, const char *run_id, const char *file, char *out, size_t size)
+int run_dir_text(int dirfd, const char *run_id, const char *file, char *out, size_t size)
 {
 	char path[PATH_LEN];
 	_cleanup_(mem_closep) int fd =
@@ -212,7 +211,7 @@ static int get(int dirfd, const char *run_id, const char *file, char *out, size_
 int run_dir_started(int dirfd, const char *run_id, int64_t *ret_ms)
 {
 	char text[64];
-	int r = get(dirfd, run_id, "started", text, sizeof(text));
+	int r = run_dir_text(dirfd, run_id, "started", text, sizeof(text));
 
 	if (r < 0)
 		return r;
@@ -346,7 +345,7 @@ int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char 
 	const char *words = "";
 	struct arena arena;
 	json_t *json = NULL;
-	int r = get(dirfd, run_id, "exit.json", raw, sizeof(raw));
+	int r = run_dir_text(dirfd, run_id, "exit.json", raw, sizeof(raw));
 
 	if (r < 0)
 		return err_set(err, r, "could not read exit.json: %s", strerror(-r));

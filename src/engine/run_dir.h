@@ -31,6 +31,9 @@ int run_dir_write(int dirfd, const struct run_spec *r, const struct limits *l, s
 /* *ret_holder: the shim's pid when held, -1 when that cannot be seen from here, else 0. */
 enum run_dir_state run_dir_look(int dirfd, const char *run_id, pid_t *ret_holder);
 
+/* Up to size-1 bytes of a small plain file of a run, as a string; does not wait.  0 or -errno. */
+int run_dir_text(int dirfd, const char *run_id, const char *file, char *out, size_t size);
+
 /* *ret_ms: when it started, by the wall clock.  -ENOENT: it has not. */
 int run_dir_started(int dirfd, const char *run_id, int64_t *ret_ms);
 

@@ -128,6 +128,13 @@ static bool one_error(const json_t *e, struct slurm_error *ret)
 	return true;
 }
 
+bool slurm_error_silent(const struct slurm_error *e)
+{
+	return e->code == -1 ||
+	       e->code / 100 == 18 ||           /* 1800: the controller could not be reached … */
+	       e->code / 1000 == 5;             /* 5004, 5005: its reply was lost */
+}
+
 /* Of several the last that has a number of its own: the first ones say "parsing failed". */
 bool slurm_error_of(const json_t *reply, struct slurm_error *ret)
 {

@@ -52,6 +52,11 @@ struct slurm_error {
 	char text[160];
 };
 
+/* A bad token: so newer versions say, and so a controller that hangs up on it. */
+enum { SLURM_E_AUTH = 1007, SLURM_E_ZERO_BYTES = 5005 };
+/* No controller answered, or not in full. */
+bool slurm_error_silent(const struct slurm_error *e);
+
 /* The error that says most, of any of the shapes.  False: there is none. */
 bool slurm_error_of(const json_t *reply, struct slurm_error *ret);
 

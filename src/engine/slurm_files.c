@@ -75,14 +75,10 @@ static int64_t minutes_ms(const char *s)
 /* The second line of `times`, before the JSON: user and system time of what the script started. */
 static int64_t cpu_ms(int dirfd, const char *run_id)
 {
-	char path[RUN_ID_MAX + 32], text[200] = "", user[40] = "", sys[40] = "", *line;
-	_cleanup_(mem_closep) int fd = -1;
-	ssize_t n;
+	char text[200], user[40] = "", sys[40] = "", *line;
 
-	snprintf(path, sizeof(path), "%.64s/exit.json", run_id);
-	fd = openat(dirfd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
+	if (run_dir_text(dirfd, run_id, "exit.json", text, sizeof(text)))
+		return 0;
 	line = strchr(text, '\n');
 	if (!line || sscanf(line, "%39s %39s", user, sys) != 2)
 		return 0;
@@ -289,29 +285,29 @@ static void go(struct job *j)
 	uv_queue_work(j->s->loop, &j->work, work, over);
 }
 
-void slurm_files_look(struct slurm_run *r)
+/* One worker at a time in the directory of a run. */
+static void ask(struct slurm_run *r, enum job_kind kind)
 {
-	r->look_again = r->checking;    /* what a worker sees now may be older than what made us ask */
 	if (r->checking)
 		return;
 	r->checking = true;
-	go(queue(r->s, JOB_LOOK, r->id));
+	go(queue(r->s, kind, r->id));
+}
+
+void slurm_files_look(struct slurm_run *r)
+{
+	r->look_again = r->checking;    /* what a worker sees now may be older than what made us ask */
+	ask(r, JOB_LOOK);
 }
 
 void slurm_files_make(struct slurm_run *r)
 {
-	if (r->checking)
-		return;
-	r->checking = true;
-	go(queue(r->s, JOB_MAKE, r->id));
+	ask(r, JOB_MAKE);
 }
 
 void slurm_files_take(struct slurm_run *r)
 {
-	if (r->checking)
-		return;
-	r->checking = true;
-	go(queue(r->s, JOB_TAKE, r->id));
+	ask(r, JOB_TAKE);
 }
 
 void slurm_files_settled(struct slurm *s, const char *run_id, bool over)

@@ -15,13 +15,7 @@
 enum {
 	/* Errors of Slurm (slurm_errno.h) that do not say the job is at fault. */
 	E_AGAIN = 11,                   /* MaxJobCount is reached */
-	E_AUTH = 1007,                  /* newer versions say so of a bad token */
-	E_CONTROLLER = 1800,            /* could not be reached */
-	E_CONTROLLER_MAX = 1899,
 	E_NOT_YET = 2036,               /* the controller is a standby */
-	E_PROTOCOL_FIRST = 5000,        /* the reply of the controller was lost: 5004, 5005 … */
-	E_ZERO_BYTES = 5005,
-	E_PROTOCOL_LAST = 5999,
 	E_PARSE = 9001,
 	E_LIMITS = 2015,                /* accepted, but can never start */
 };
@@ -112,14 +106,13 @@ static enum slurm_submitted judge(unsigned status, const struct slurm_error *e, 
 {
 	if (has_job)
 		return SLURM_REFUSED_HAS_JOB;
-	if (e->code == E_ZERO_BYTES)
+	if (e->code == SLURM_E_ZERO_BYTES)
 		return SLURM_UNSURE_TOKEN;
-	if (e->code == E_AUTH)
+	if (e->code == SLURM_E_AUTH)
 		return SLURM_BAD_TOKEN;
 	if (e->code == E_AGAIN || e->code == E_NOT_YET)
 		return SLURM_TURNED_AWAY;
-	if ((e->code >= E_CONTROLLER && e->code <= E_CONTROLLER_MAX) || e->code == -1 ||
-	    (e->code >= E_PROTOCOL_FIRST && e->code <= E_PROTOCOL_LAST))
+	if (slurm_error_silent(e))
 		return status == 400 ? SLURM_REFUSED : SLURM_UNSURE;
 	return SLURM_REFUSED;
 }

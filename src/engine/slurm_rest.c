@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { E_ZERO_BYTES = 5005, E_PROTOCOL = 5000, E_CONTROLLER = 1800, E_AUTH = 1007 };
-
 /* The token goes into a header and nowhere else; the line is wiped. */
 int slurm_ask(struct slurm *s, bool once, const char *method, const char *path, const char *body,
 	      unsigned timeout_ms, fetch_fn fn, void *arg, struct fetch_call **ret,
@@ -35,11 +33,9 @@ int slurm_ask(struct slurm *s, bool once, const char *method, const char *path, 
 
 static enum slurm_reply judge(const struct slurm_error *e)
 {
-	if (e->code == E_ZERO_BYTES || e->code == E_AUTH)
+	if (e->code == SLURM_E_ZERO_BYTES || e->code == SLURM_E_AUTH)
 		return SLURM_TOKEN;
-	if (e->code == -1 || e->code / 100 == E_CONTROLLER / 100 || e->code / 1000 == E_PROTOCOL / 1000)
-		return SLURM_SILENT;
-	return SLURM_NO;
+	return slurm_error_silent(e) ? SLURM_SILENT : SLURM_NO;
 }
 
 /* A bad token and a dead controller both come as 500 with -1 on a GET: SLURM_SILENT, and a
