@@ -209,7 +209,8 @@ extern const struct prefer prefer_profiles[];
 /* The path that a file:/// URL means, percent-decoded, into `out`: 0, or 1 (not such a URL, too long). */
 int file_url_path(const char *url, char *out, size_t size);
 
-/* `s` with every {index} replaced by an element's (of an array only), to be freed. */
+/* `text` with every {index} replaced by an element's (of an array only), to be freed. */
+#define TASK_INDEX_MARK "{index}"
 char *task_put_index(const struct task_spec *s, uint32_t index, const char *text);
 
 /* "12" or "12_3".  parse: *ret_index is -1 for the first form. */

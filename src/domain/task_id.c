@@ -77,7 +77,7 @@ char *task_id_text(uint64_t sub, const struct task_spec *s, uint32_t index,
 
 char *task_put_index(const struct task_spec *s, uint32_t index, const char *text)
 {
-	static const char mark[] = "{index}";
+	static const char mark[] = TASK_INDEX_MARK;
 	struct buf b;
 	char *copy;
 	const char *p;

@@ -96,10 +96,10 @@ bool url_place_is_file(const char *place)
 /* `index`: what {index} is, `n` digits of it; 0: not known yet. */
 static bool meets(const char *at, const char *place, bool above, const char *index, size_t n)
 {
-	const size_t mark = strlen(URL_PLACE_INDEX);
+	const size_t mark = strlen(TASK_INDEX_MARK);
 
 	for (; *at && *place; at++, place++) {
-		bool here = !strncmp(at, URL_PLACE_INDEX, mark);
+		bool here = !strncmp(at, TASK_INDEX_MARK, mark);
 
 		if (here && n && !strncmp(place, index, n) && meets(at + mark, place + n, above, index, n))
 			return true;

@@ -9,8 +9,6 @@
 
 #include <stdbool.h>
 
-#define URL_PLACE_INDEX "{index}"
-
 /* "/srv/x" of file:, "//host:port/x" of http and https; mem_alloc()ed. */
 char *url_place(const char *url);
 bool url_place_is_file(const char *place);

@@ -83,7 +83,7 @@ uint32_t places_near(const struct flow *f, const char *url, places_fn fn, void *
 	if (!at)
 		return 0;
 	sprintf(stem, "%s/", at);
-	index = strstr(stem, URL_PLACE_INDEX);
+	index = strstr(stem, TASK_INDEX_MARK);
 	if (index)
 		*index = '\0';
 	if (index || url_place_is_file(at))

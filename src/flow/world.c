@@ -201,6 +201,7 @@ static bool weaker(const struct dataset *old, const struct dataset *now)
 
 struct neighbours {
 	const struct dataset *d;        /* that is to be */
+	const char *place;              /* its own */
 	const struct token *who;
 	bool taken, foreign;            /* its very place; one around it or in it is another tenant's */
 };
@@ -208,11 +209,11 @@ struct neighbours {
 static void neighbour(void *arg, const struct dataset *there, bool covers)
 {
 	struct neighbours *n = arg;
-	_cleanup_(mem_freep) char *was = url_place(there->url), *is = url_place(n->d->url);
+	_cleanup_(mem_freep) char *place = url_place(there->url);
 
 	if (!strcmp(there->name, n->d->name))
 		return;
-	n->taken |= !strcmp(was, is);
+	n->taken |= !strcmp(place, n->place);
 	n->foreign |= !flow_may_change(n->who, there->tenant);
 }
 
@@ -222,7 +223,8 @@ static int place_allowed(const struct flow *f, const struct dataset *d, const st
 			 const struct token *who, struct err *err)
 {
 	const char *unclear = url_place_unclear(d->url);
-	struct neighbours n = { d, who, false, false };
+	_cleanup_(mem_freep) char *place = url_place(d->url);
+	struct neighbours n = { .d = d, .place = place, .who = who };
 
 	if (old && !old->removed && !strcmp(old->url, d->url))
 		return 0;
