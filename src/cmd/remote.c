@@ -18,7 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 12 << 10, PATIENCE_S = 60, LIST_MAX = 100000 };         /* a provider's token is some kilobytes long */
+enum {
+	FILE_MAX = 12 << 10,            /* a provider's token is some kilobytes long */
+	PATIENCE_S = 60,
+	LIST_MAX = 100000,              /* things shown by one `ls` */
+};
 
 #define SERVER_DEFAULT "127.0.0.1:7070"
 
