@@ -555,8 +555,8 @@ static void the_same_without_control_groups(void **state)
 	kill_the_shim(bed_of(state), "'limits':'rlimit'", false);
 }
 
-/* A shim of a few lines of shell. */
-static void with_shim(struct bed *b, const char *lines)
+/* How a run ends under a shim of a few lines of shell. */
+static const struct bed_event *end_with_shim(struct bed *b, const char *lines)
 {
 	char path[256], option[300];
 	FILE *f = fopen(bed_path(b, "shim", path), "w");
@@ -567,27 +567,19 @@ static void with_shim(struct bed *b, const char *lines)
 	assert_int_equal(chmod(path, 0700), 0);
 	snprintf(option, sizeof(option), "'shim':'%s'", path);
 	reopen(b, option);
+	bed_sh(b, "n-1-1", "true");
+	return bed_end(b, "n-1-1");
 }
 
 static void a_shim_killed_before_it_began_means_lost_and_not_failed(void **state)
 {
-	struct bed *b = bed_of(state);
-	const struct bed_event *e;
-
-	with_shim(b, "kill -KILL $$");
-	bed_sh(b, "n-1-1", "true");
-	e = bed_end(b, "n-1-1");
-	assert_int_equal(e->ev.kind, ENGINE_EV_LOST);
+	assert_int_equal(end_with_shim(bed_of(state), "kill -KILL $$")->ev.kind, ENGINE_EV_LOST);
 }
 
 static void a_shim_that_cannot_begin_fails_the_run(void **state)
 {
-	struct bed *b = bed_of(state);
-	const struct bed_event *e;
+	const struct bed_event *e = end_with_shim(bed_of(state), "exit 2");
 
-	with_shim(b, "exit 2");
-	bed_sh(b, "n-1-1", "true");
-	e = bed_end(b, "n-1-1");
 	assert_int_equal(e->ev.kind, ENGINE_EV_ENDED);
 	assert_int_equal(e->ev.end, RUN_END_NOT_STARTED);
 }
