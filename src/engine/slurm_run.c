@@ -663,7 +663,7 @@ void slurm_run_file(struct slurm_run *r, enum slurm_file what, const struct engi
 		    const char *text)
 {
 	/* Of a short run no listing told that it began. */
-	if (what == SLURM_FILE_ENDED && !r->start_ms && ev->usage.run_ms)
+	if (what == SLURM_FILE_ENDED && !r->start_ms && ev->at_ms)
 		r->start_ms = ev->at_ms - ev->usage.run_ms;
 	if (r->state == RUN_SENDING && !r->call)
 		post(r);
