@@ -3,6 +3,18 @@
  * A submission whose answer is lost may have been accepted, now or in a while; sending it again
  * on a guess would run it twice.  So it is looked for: two listings that do not have it, some
  * seconds apart, settle that it is not there.
+ *
+ *              answer lost            found
+ *   SENDING ---------------> LOOKING ------> WAITING --> RUNNING --> CHECKING --> OVER
+ *      |  ^                     |               ^            |   its end in the     ^
+ *      |  +---- not there ------+               |            |   directory, too     |
+ *      +------------- accepted -----------------+            |                      |
+ *                                                            v                      |
+ *      LOOKING, WAITING or RUNNING on a silent cluster --> FENCING -----------------+
+ *                                                   `started` taken, or its end is there
+ *
+ * Three hands move it: answers to what was asked (on_…), listings (slurm_run_seen, _missing), and
+ * looks into the shared directory (slurm_run_file).
  */
 
 #include "engine/slurm.h"
