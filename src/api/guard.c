@@ -123,6 +123,15 @@ uint64_t guard_wrongs(const struct guard *g)
 	return g->wrongs;
 }
 
+uint32_t guard_sources(const struct guard *g)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < GUARD_SOURCES; i++)
+		n += g->sources[i].tag != 0;
+	return n;
+}
+
 /* ---- names ---- */
 
 static struct name *name_of(struct guard *g, const char *name)

@@ -40,5 +40,6 @@ unsigned guard_try(struct guard *g, const char *name, int64_t now_ms);
 void guard_right(struct guard *g, const char *name);
 
 uint64_t guard_wrongs(const struct guard *g);   /* in all, for /metrics */
+uint32_t guard_sources(const struct guard *g);  /* remembered, at most GUARD_SOURCES; for /metrics */
 
 #endif

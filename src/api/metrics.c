@@ -221,6 +221,9 @@ static void put_process(struct buf *b, const struct api *a)
 			http_server_conns(a->http));
 	put_one(b, "suanlu_wrong_tokens_total", "counter",
 		"Tokens and passwords that were wrong.", guard_wrongs(a->guard));
+	put_one(b, "suanlu_wrong_token_sources", "gauge",
+		"Addresses whose wrong tokens and passwords are remembered.",
+		guard_sources(a->guard));
 	put_one(b, "process_resident_memory_bytes", "gauge", "Resident memory of the daemon.",
 		resident_bytes());
 	put_head(b, "process_start_time_seconds", "gauge",

@@ -80,6 +80,7 @@ def test_what_is_promised_is_there(node):
         "suanlu_pool_memory_bytes", "suanlu_pool_accelerators", "suanlu_pool_up",
         "suanlu_pool_drained", "suanlu_pool_running_tasks",
         "suanlu_pool_wait_forecast_error_seconds", "suanlu_http_connections", "suanlu_wrong_tokens_total",
+        "suanlu_wrong_token_sources",
         "process_resident_memory_bytes", "process_start_time_seconds"}
     assert wanted <= set(families), wanted - set(families)
 

@@ -96,6 +96,7 @@ static void a_million_sources_do_not_wash_out_a_flood(void **state)
 		guard_wrong(g, b, now);
 	}
 	assert_true(guard_wait(g, a, now) > 0);
+	assert_int_equal(guard_sources(g), GUARD_SOURCES);
 	guard_free(g);
 }
 
