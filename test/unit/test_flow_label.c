@@ -1,6 +1,9 @@
 /* test_flow_label.c - who may say what a pool sees, and what becomes of the runs on it */
 
+#include "../lib/engine_bed.h"
 #include "../lib/flow_world.h"
+
+#include "flow/state.h"
 
 static void security(struct world *w)
 {
@@ -223,6 +226,108 @@ static void a_cancelled_run_stays_cancelled_when_it_is_recalled(void **state)
 	until(w, no, TASK_CANCELLED);
 }
 
+/* ---- each look by itself: what is changed here is told to nobody, and the engines ask nothing ---- */
+
+void __real_run_send(struct flow *f, uint64_t no, uint32_t attempt);
+void __wrap_run_send(struct flow *f, uint64_t no, uint32_t attempt);
+int __real_engine_permit(const struct run_spec *r, struct err *err);
+int __wrap_engine_permit(const struct run_spec *r, struct err *err);
+
+static void (*between)(struct pool *p);       /* the choice and the sending of the first run */
+static bool door_open;
+static unsigned reached_hub;
+
+void __wrap_run_send(struct flow *f, uint64_t no, uint32_t attempt)
+{
+	if (between)
+		between(f->c.pools[0]);
+	between = NULL;
+	__real_run_send(f, no, attempt);
+}
+
+int __wrap_engine_permit(const struct run_spec *r, struct err *err)
+{
+	reached_hub += !strcmp(r->pool->name, "hub");
+	return door_open ? 0 : __real_engine_permit(r, err);
+}
+
+/* It has been chosen for hub and goes back: hub's engine never hears of it. */
+static void is_not_sent(struct world *w, void (*change)(struct pool *p))
+{
+	uint64_t no;
+
+	start(w, HUB("2", "cn/62", SLOW), NULL, NULL);
+	between = change;
+	door_open = true;
+	reached_hub = 0;
+	no = submit(w, "{\"command\":[\"x\"],\"data_level\":2,\"stay_within\":\"cn\"}");
+	while (between)
+		turn(w, 1);
+	turn(w, 30);
+	door_open = false;
+	assert_int_equal(reached_hub, 0);
+	assert_int_equal(task(w, no)->state, TASK_WAITING);
+	assert_int_equal(task(w, no)->attempt, 1);
+	assert_int_equal(task(w, no)->failures, 0);
+}
+
+static void lower(struct pool *p)
+{
+	p->clearance = LEVEL_1;
+}
+
+static void move(struct pool *p)
+{
+	p->rule_region = "jp";
+}
+
+static void admit_others(struct pool *p)
+{
+	static const char *const others[] = { "others" };
+
+	p->admits = others;
+	p->nadmits = 1;
+}
+
+static void a_pool_whose_clearance_fell_after_the_choice_is_not_sent_the_run(void **state)
+{
+	is_not_sent(*state, lower);
+}
+
+static void a_pool_that_was_moved_after_the_choice_is_not_sent_the_run(void **state)
+{
+	is_not_sent(*state, move);
+}
+
+static void a_pool_that_shuts_the_tenant_out_after_the_choice_is_not_sent_the_run(void **state)
+{
+	is_not_sent(*state, admit_others);
+}
+
+/* Only an engine whose runs go on without us has something to find again. */
+static void a_run_that_is_found_again_after_a_restart_is_looked_at(void **state)
+{
+	struct world *w = *state;
+	char high[600], low[600];
+	uint64_t no;
+
+	if (!bed_shim())
+		skip();
+	for (int is_low = 0; is_low < 2; is_low++)
+		snprintf(is_low ? low : high, sizeof(low),
+			 "{\"name\":\"hub\",\"tier\":\"centre\",\"region\":\"cn/62\",\"owner\":\"o\","
+			 "\"engine\":\"local\",\"clearance\":%d,\"price\":{\"cpu_hour\":\"0.10\"},"
+			 "\"groups\":[{\"count\":1,\"cpus\":2,\"memory_mb\":4096}],"
+			 "\"options\":{\"shim\":\"%s\"}}", is_low ? 1 : 2, bed_shim());
+	start(w, high, edge, NULL);
+	no = submit(w, "{\"command\":[\"sleep\",\"60\"],\"data_level\":2,\"prefer\":\"cheapest\"}");
+	until(w, no, TASK_RUNNING);
+	restart(w, low, edge);
+	until(w, no, TASK_DONE);
+	assert_string_equal(flow_task_pool(w->flow, task(w, no)), "edge");
+	assert_int_equal(task(w, no)->lost, 0);
+}
+
 /* ---- data sets ---- */
 
 #define D(level, more)                                                                         \
@@ -309,6 +414,10 @@ int main(void)
 		T(data_that_may_not_leave_their_region_recall_a_run_outside),
 		T(a_restart_between_the_change_and_the_stop_recalls_too),
 		T(a_cancelled_run_stays_cancelled_when_it_is_recalled),
+		T(a_pool_whose_clearance_fell_after_the_choice_is_not_sent_the_run),
+		T(a_pool_that_was_moved_after_the_choice_is_not_sent_the_run),
+		T(a_pool_that_shuts_the_tenant_out_after_the_choice_is_not_sent_the_run),
+		T(a_run_that_is_found_again_after_a_restart_is_looked_at),
 		T(a_user_raises_a_label_but_does_not_lower_it),
 		T(a_label_is_not_lowered_without_a_reason),
 		T(a_data_set_is_not_moved_away_from_under_its_label),
