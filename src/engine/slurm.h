@@ -2,6 +2,7 @@
  *
  *   slurm.c        the operations of an engine
  *   slurm_run.c    the life of a run
+ *   slurm_tell.c   what is heard of it
  *   slurm_poll.c   the connection: version, nodes, listings
  *   slurm_listing.c  a listing: jobs of ours, and of nobody
  *   slurm_seen.c   what its pool is told of a listing
@@ -145,8 +146,6 @@ struct slurm_run *slurm_run_add(struct slurm *s, const char *run_id, enum slurm_
 void slurm_run_drop(struct slurm_run *r);
 void slurm_run_send(struct slurm_run *r);       /* its body is set */
 void slurm_run_stop(struct slurm_run *r);
-void slurm_run_report(struct slurm_run *r);     /* what it is in, on a later turn of the loop */
-void slurm_run_tell_all(struct slurm *s);       /* that turn */
 /* It is over, or returned. */
 void slurm_run_over(struct slurm_run *r, const struct engine_event *ev, const char *text);
 /* A listing, begun at begun_ms, has a job of this run; afterwards each run is asked whether it was
@@ -162,6 +161,11 @@ enum slurm_file { SLURM_FILE_NONE = 1, SLURM_FILE_MADE, SLURM_FILE_BEGUN, SLURM_
 void slurm_run_file(struct slurm_run *r, enum slurm_file what, const struct engine_event *ev,
 		    const char *text);
 void slurm_job_end(struct slurm *s, uint64_t job, const char *run_id);   /* a job of nobody */
+
+/* ---- slurm_tell.c ---- */
+
+void slurm_run_report(struct slurm_run *r);     /* what it is in, on a later turn of the loop */
+void slurm_run_tell_all(struct slurm *s);       /* that turn */
 
 /* ---- slurm_poll.c ---- */
 
