@@ -105,7 +105,8 @@ struct engine_ops {
 	int (*start)(struct engine *e, const struct run_spec *spec, struct err *err);
 
 	/* Find a run after a restart.  0: known, and its events are (re)posted; or still looked for,
-	 * and ABSENT comes if it is not found.  ENGINE_E_GONE: the engine has never started it, so
+	 * and ABSENT comes if it is not found; or RETURNED, if the engine has made sure that it will
+	 * never begin under this id.  ENGINE_E_GONE: the engine has never started it, so
 	 * it is safe to start it. */
 	int (*adopt)(struct engine *e, const char *run_id, struct err *err);
 

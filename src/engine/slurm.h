@@ -19,7 +19,7 @@
  *                v  |                              |            |   shared directory, or wait for
  *   adopt --> LOOKING ------ found ----------------+            |   its end there
  *                |                             FENCING ---------+
- *                +-- adopted, not there --> CHECKING --> ABSENT
+ *                +-- adopted, not there --> CHECKING --> given back, once no job can begin any more
  */
 #ifndef ENGINE_SLURM_H
 #define ENGINE_SLURM_H
@@ -63,6 +63,8 @@ struct slurm_run {
 	struct fetch_call *call;        /* the submission under way */
 	struct fetch_call *cancel;      /* a DELETE under way */
 	uint64_t job;                   /* 0: not known */
+	uint64_t holder;                /* the job that made `started`; 0: none, or not known */
+	bool idle_job;                  /* a job of it did nothing, as another had begun: such end as 121 */
 	int64_t submit_s;
 	bool adopted;                   /* from an earlier life: not ours to send */
 	bool stop_wanted;
@@ -79,7 +81,6 @@ struct slurm_run {
 	int64_t start_ms;               /* by the cluster's clock */
 	char *hosts;                    /* where it runs, as Slurm writes it; NULL: not known */
 	bool has_fate;                  /* to be reported instead of "cancelled" once it is over */
-	bool absent;                    /* CHECKING: no job of it exists */
 	struct engine_event fate, end;
 	char fate_text[SLURM_TEXT_MAX], text[RUN_TEXT_MAX];
 	bool queued;                    /* for report() */
@@ -155,11 +156,11 @@ void slurm_run_missing(struct slurm_run *r, int64_t begun_ms);
 void slurm_run_bad_token(struct slurm_run *r);
 /* Everything still on the pool: it has not answered for too long. */
 void slurm_run_fence(struct slurm_run *r);
-/* What its directory said. */
+/* What its directory said.  `holder`: as in a run. */
 enum slurm_file { SLURM_FILE_NONE = 1, SLURM_FILE_MADE, SLURM_FILE_BEGUN, SLURM_FILE_ENDED,
 		  SLURM_FILE_TAKEN, SLURM_FILE_ERROR };
-void slurm_run_file(struct slurm_run *r, enum slurm_file what, const struct engine_event *ev,
-		    const char *text);
+void slurm_run_file(struct slurm_run *r, enum slurm_file what, uint64_t holder,
+		    const struct engine_event *ev, const char *text);
 void slurm_job_end(struct slurm *s, uint64_t job, const char *run_id);   /* a job of nobody */
 
 /* ---- slurm_tell.c ---- */
@@ -211,9 +212,9 @@ enum slurm_reply slurm_reply_read(const struct fetch_answer *a, bool parse, json
 /* ---- slurm_files.c: each answers later by slurm_run_file(), or not at all ---- */
 
 void slurm_files_make(struct slurm_run *r);     /* MADE: its directory is there */
-void slurm_files_look(struct slurm_run *r);     /* NONE, BEGUN, ENDED */
-void slurm_files_take(struct slurm_run *r);     /* TAKEN: it cannot begin any more; else as above,
-	                                         * and it is asked to stop */
+void slurm_files_look(struct slurm_run *r);     /* NONE, BEGUN, ENDED, TAKEN */
+void slurm_files_claim(struct slurm_run *r);    /* TAKEN: it cannot begin any more; BEGUN, ENDED */
+void slurm_files_take(struct slurm_run *r);     /* the same; and what has begun is asked to stop */
 /* `over`: else it was declared lost, and is kept from beginning and asked to stop, too. */
 void slurm_files_settled(struct slurm *s, const char *run_id, bool over);
 void slurm_files_tick(struct slurm *s);         /* is the directory alive?  Remove old ones */

@@ -31,7 +31,10 @@ enum {
 	LOG_READ_MAX = 1 << 20,
 };
 
-enum job_kind { JOB_LOOK = 1, JOB_MAKE, JOB_TAKE, JOB_SETTLED, JOB_GIVEN_UP, JOB_PROBE };
+enum job_kind { JOB_LOOK = 1, JOB_MAKE, JOB_CLAIM, JOB_TAKE, JOB_SETTLED, JOB_GIVEN_UP, JOB_PROBE };
+
+/* In a `started` that the daemon made, where a job writes its number. */
+static const char by_daemon[] = "taken\n";
 
 /* Filled in by the loop, answered by the worker, read by the loop. */
 struct job {
@@ -45,6 +48,7 @@ struct job {
 	bool sweep;
 	char run_id[RUN_ID_MAX + 1];
 	enum slurm_file what;
+	uint64_t holder;
 	struct engine_event ev;
 	char text[RUN_TEXT_MAX];
 };
@@ -109,7 +113,7 @@ static void measure(struct job *j, int dirfd)
 
 static void look(struct job *j, int dirfd)
 {
-	char path[RUN_ID_MAX + 32];
+	char path[RUN_ID_MAX + 32], started[32] = "";
 	struct stat st;
 	struct err err;
 
@@ -121,6 +125,12 @@ static void look(struct job *j, int dirfd)
 		return;
 	}
 	j->what = SLURM_FILE_BEGUN;
+	if (run_dir_text(dirfd, j->run_id, "started", started, sizeof(started)) == 0)
+		j->holder = strtoull(started, NULL, 10);
+	if (!j->holder && st.st_uid == geteuid() && !strcmp(started, by_daemon)) {
+		j->what = SLURM_FILE_TAKEN;
+		return;
+	}
 	if (run_dir_result(dirfd, j->run_id, &j->ev, j->text, sizeof(j->text), &err))
 		return;         /* not there, or not whole yet */
 	j->ev.kind = ENGINE_EV_ENDED;
@@ -129,7 +139,7 @@ static void look(struct job *j, int dirfd)
 }
 
 /* What lies there belongs to the job's user, who may have put links or pipes in our way. */
-static int put_empty(int dirfd, const char *run_id, const char *file, int flags)
+static int put(int dirfd, const char *run_id, const char *file, int flags, const char *text)
 {
 	_cleanup_(mem_closep) int dir =
 		openat(dirfd, run_id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -139,7 +149,9 @@ static int put_empty(int dirfd, const char *run_id, const char *file, int flags)
 		return -errno;
 	fd = openat(dir, file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags,
 		    0640);
-	return fd < 0 ? -errno : 0;
+	if (fd < 0)
+		return -errno;
+	return *text && write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
 /* A directory for the job's user and us: one user, or two in the group that the one above it is for; a
@@ -171,26 +183,34 @@ static void make(struct job *j, int dirfd)
 	j->what = work < 0 ? SLURM_FILE_ERROR : SLURM_FILE_MADE;
 }
 
-/* To make `started` is the right to begin: when we make it, the job cannot any more. */
-static void take(struct job *j, int dirfd)
+/* To make `started` is the right to begin: when we make it, no job can any more, however late it comes.
+ * That no file is there yet is believed to nobody but O_EXCL: what a network file system remembers may be
+ * old. */
+static void claim(struct job *j, int dirfd)
 {
 	int r;
 
+	look(j, dirfd);
+	if (j->what != SLURM_FILE_NONE)
+		return;
 	make(j, dirfd);
 	if (j->what == SLURM_FILE_ERROR)
 		return;
-	r = put_empty(dirfd, j->run_id, "started", O_EXCL);
-	if (r == 0) {
-		put_empty(dirfd, j->run_id, "settled", 0);
+	r = put(dirfd, j->run_id, "started", O_EXCL, by_daemon);
+	if (r == 0)
 		j->what = SLURM_FILE_TAKEN;
-		return;
-	}
-	if (r != -EEXIST) {
+	else if (r == -EEXIST)
+		look(j, dirfd);
+	else
 		j->what = SLURM_FILE_ERROR;
-		return;
-	}
-	look(j, dirfd);
-	if (j->what == SLURM_FILE_BEGUN && put_empty(dirfd, j->run_id, "stop", 0))
+	if (r == 0)
+		put(dirfd, j->run_id, "settled", 0, "");
+}
+
+static void take(struct job *j, int dirfd)
+{
+	claim(j, dirfd);
+	if (j->what == SLURM_FILE_BEGUN && put(dirfd, j->run_id, "stop", 0, ""))
 		j->what = SLURM_FILE_ERROR;
 }
 
@@ -229,10 +249,12 @@ static void work(uv_work_t *w)
 		look(j, dirfd);
 	else if (j->kind == JOB_MAKE)
 		make(j, dirfd);
+	else if (j->kind == JOB_CLAIM)
+		claim(j, dirfd);
 	else if (j->kind == JOB_TAKE || j->kind == JOB_GIVEN_UP)
 		take(j, dirfd);
 	if (j->kind == JOB_SETTLED || j->kind == JOB_GIVEN_UP)
-		put_empty(dirfd, j->run_id, "settled", 0);
+		put(dirfd, j->run_id, "settled", 0, "");
 	if (j->kind == JOB_PROBE)
 		j->what = SLURM_FILE_NONE;
 	if (j->sweep)
@@ -253,14 +275,14 @@ static void over(uv_work_t *w, int status)
 		s->dir_ok = j->what != SLURM_FILE_ERROR;
 		if (j->sweep)
 			s->sweep_at = j->sweep_at;
-	} else if (!s->freed && (j->kind == JOB_LOOK || j->kind == JOB_MAKE || j->kind == JOB_TAKE)) {
+	} else if (!s->freed && j->kind != JOB_SETTLED && j->kind != JOB_GIVEN_UP) {
 		r = slurm_run_find(s, j->run_id);
 		if (r && r->checking) {
 			r->checking = false;
 			if (r->look_again && r->state == RUN_CHECKING)
-				slurm_files_look(r);
+				slurm_files_claim(r);
 			else
-				slurm_run_file(r, j->what, &j->ev, j->text);
+				slurm_run_file(r, j->what, j->holder, &j->ev, j->text);
 		}
 	}
 	free((void *)j->ev.outputs);
@@ -294,10 +316,21 @@ static void ask(struct slurm_run *r, enum job_kind kind)
 	go(queue(r->s, kind, r->id));
 }
 
+/* What a worker sees now may be older than what made us ask. */
+static void ask_now(struct slurm_run *r, enum job_kind kind)
+{
+	r->look_again = r->checking;
+	ask(r, kind);
+}
+
 void slurm_files_look(struct slurm_run *r)
 {
-	r->look_again = r->checking;    /* what a worker sees now may be older than what made us ask */
-	ask(r, JOB_LOOK);
+	ask_now(r, JOB_LOOK);
+}
+
+void slurm_files_claim(struct slurm_run *r)
+{
+	ask_now(r, JOB_CLAIM);
 }
 
 void slurm_files_make(struct slurm_run *r)

@@ -3,6 +3,7 @@
 #include "engine/slurm_job.h"
 
 #include "base/mem.h"
+#include "engine/slurm_script.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -95,6 +96,18 @@ char *slurm_job_encode(const struct slurm_api *api, const struct run_spec *r,
 
 	put(api->script_inside ? job : doc, "script", json_string(script));
 	put(doc, "job", job);
+	text = json_dumps(doc, JSON_COMPACT);
+	json_decref(doc);
+	return text;
+}
+
+/* It waits for the job of the same name that was asked for before, should there be one. */
+char *slurm_job_again(const char *body)
+{
+	json_t *doc = json_loads(body, 0, NULL);
+	char *text;
+
+	put(json_object_get(doc, "job"), "dependency", json_string("singleton"));
 	text = json_dumps(doc, JSON_COMPACT);
 	json_decref(doc);
 	return text;
@@ -382,6 +395,10 @@ static enum slurm_verdict over(const struct slurm_job *j, bool stopping, struct 
 	switch (j->state) {
 	case SLURM_COMPLETED:
 	case SLURM_FAILED:
+		if (j->restarts && j->exit_code == SLURM_EXIT_TAKEN) {
+			snprintf(text, size, "its node failed, and the cluster began it a second time");
+			return SLURM_LOST;
+		}
 		return by_exit(j, ev, text, size);
 	case SLURM_CANCELLED:
 		ev->kind = ENGINE_EV_ENDED;

@@ -69,6 +69,10 @@ struct slurm_terms {
 char *slurm_job_encode(const struct slurm_api *api, const struct run_spec *r,
 		       const struct slurm_terms *t, const char *script);
 
+/* The same for a submission that is repeated, though the first may still be accepted: two jobs of its name
+ * never run side by side, where no shared directory keeps the second from beginning. */
+char *slurm_job_again(const char *body);
+
 /* What slurmrestd answered to a submission. */
 enum slurm_submitted {
 	SLURM_ACCEPTED = 1,

@@ -61,14 +61,14 @@ struct slurm_orphan {
 	UT_hash_handle hh;
 };
 
-/* One that waits is ended at once; one that runs has perhaps just written its end, and Slurm does
- * not know yet. */
+/* One that waits is ended at once; one that runs has perhaps just written its end into the directory, and
+ * Slurm does not know yet. */
 static bool ripe(struct slurm *s, const struct slurm_job *j)
 {
 	int64_t now = clock_mono_ms();
 	struct slurm_orphan *o;
 
-	if (j->state == SLURM_PENDING)
+	if (j->state == SLURM_PENDING || !s->conf.dir)
 		return true;
 	HASH_FIND(hh, s->orphans, &j->id, sizeof(j->id), o);
 	if (!o) {

@@ -170,6 +170,37 @@ void slurm_run_stop(struct slurm_run *r)
 		cancel(r);
 }
 
+/* ---- ending a run ---- */
+
+/* How it ended is written in its directory, too, and that is closer to the truth.  Where nothing began
+ * there, nothing shall from now on: another job of its name may still wait. */
+static void ended(struct slurm_run *r, const struct engine_event *ev, const char *text)
+{
+	r->state = RUN_CHECKING;
+	r->end = *ev;
+	snprintf(r->text, sizeof(r->text), "%s", text ? text : "");
+	if (r->s->conf.dir)
+		slurm_files_claim(r);
+	else
+		slurm_run_file(r, SLURM_FILE_ERROR, 0, NULL, NULL);
+}
+
+/* No job of it is known.  Where a submission before this one was not answered, one may come yet. */
+static void not_there(struct slurm_run *r, const struct engine_event *ev, const char *text)
+{
+	if (r->s->conf.dir && (r->adopted || r->sends > 1))
+		ended(r, ev, text);
+	else if (ev->kind == ENGINE_EV_RETURNED)
+		returned(r, text);
+	else
+		slurm_run_over(r, ev, text);
+}
+
+static void give_back(struct slurm_run *r, const char *text)
+{
+	not_there(r, &(struct engine_event){ .kind = ENGINE_EV_RETURNED }, text);
+}
+
 /* ---- sending ---- */
 
 static void look_for(struct slurm_run *r)
@@ -196,7 +227,7 @@ static void accepted(struct slurm_run *r, uint64_t job)
 static void not_sent(struct slurm_run *r, const char *text)
 {
 	slurm_unwell(r->s, false, text, NULL);
-	returned(r, text);
+	give_back(r, text);
 }
 
 static void on_submitted(void *arg, const struct fetch_answer *a)
@@ -221,7 +252,8 @@ static void on_submitted(void *arg, const struct fetch_answer *a)
 		accepted(r, job);
 		return;
 	case SLURM_REFUSED:
-		refused(r, text);
+		not_there(r, &(struct engine_event){ .kind = ENGINE_EV_ENDED,
+						     .end = RUN_END_NOT_STARTED }, text);
 		return;
 	case SLURM_REFUSED_HAS_JOB:
 		accepted(r, job);
@@ -229,10 +261,10 @@ static void on_submitted(void *arg, const struct fetch_answer *a)
 						    .end = RUN_END_NOT_STARTED }, text);
 		return;
 	case SLURM_TURNED_AWAY:
-		returned(r, text);
+		give_back(r, text);
 		return;
 	case SLURM_BAD_TOKEN:
-		returned(r, "the cluster does not accept our token");
+		give_back(r, "the cluster does not accept our token");
 		slurm_unwell(s, true, "slurmrestd does not accept our user or token",
 			     "slurmrestd 不接受我们的用户或令牌");
 		return;
@@ -254,20 +286,25 @@ static void post(struct slurm_run *r)
 	int e;
 
 	if (r->stop_wanted || !r->s->api) {     /* meanwhile; it was restarted */
-		returned(r, "the cluster does not answer");
+		give_back(r, "the cluster does not answer");
 		return;
 	}
 	snprintf(path, sizeof(path), "/slurm/v0.0.%u/job/submit", r->s->api->no);
 	e = slurm_ask(r->s, true, "POST", path, r->body, SUBMIT_MS, on_submitted, r, &r->call, &err);
 	if (e)
-		returned(r, err.text);
+		give_back(r, err.text);
 }
 
 /* Its directory is made first.  Where that fails, its node will say so, too, and better. */
 void slurm_run_send(struct slurm_run *r)
 {
+	char *first = r->body;
+
 	r->state = RUN_SENDING;
-	r->sends++;
+	if (r->sends++ && !r->s->conf.dir) {
+		r->body = slurm_job_again(first);
+		free(first);
+	}
 	if (r->s->conf.dir)
 		slurm_files_make(r);
 	else
@@ -278,22 +315,10 @@ void slurm_run_send(struct slurm_run *r)
 void slurm_run_bad_token(struct slurm_run *r)
 {
 	if (r->state == RUN_LOOKING && r->maybe_token)
-		returned(r, "the cluster does not accept our token");
+		give_back(r, "the cluster does not accept our token");
 }
 
 /* ---- hearing of its job ---- */
-
-/* How it ended is written in its directory, too, and that is closer to the truth. */
-static void ended(struct slurm_run *r, const struct engine_event *ev, const char *text)
-{
-	r->state = RUN_CHECKING;
-	r->end = *ev;
-	snprintf(r->text, sizeof(r->text), "%s", text ? text : "");
-	if (r->s->conf.dir)
-		slurm_files_look(r);
-	else
-		slurm_run_file(r, SLURM_FILE_ERROR, NULL, NULL);
-}
 
 static void held(struct slurm_run *r, const struct slurm_job *j)
 {
@@ -377,25 +402,100 @@ static void found_fenced(struct slurm_run *r, const struct slurm_job *j)
 		cancel(r);
 }
 
-void slurm_run_seen(struct slurm_run *r, const struct slurm_job *j, int64_t begun_ms)
+/* ---- more than one job of a run: a submission was repeated, and both were accepted ---- */
+
+/* All that we know is of a job that is not the run; which one is, listings and directory tell. */
+static void forget_job(struct slurm_run *r)
+{
+	r->job = 0;
+	r->cancel = fetch_cancel(r->cancel);
+	r->cancel_sent = r->has_fate = false;
+	r->held_ms = r->missing_ms = r->start_ms = 0;
+	free(r->hosts);
+	r->hosts = NULL;
+	r->look_from_ms = clock_mono_ms();
+	if (r->state == RUN_CHECKING)
+		r->state = r->told_started ? RUN_RUNNING : RUN_WAITING;
+	slurm_poll_within(r->s, 0);
+}
+
+static bool is_over(const struct slurm_job *j)
+{
+	return slurm_state_over(j->state) && !j->completing;
+}
+
+static bool has_begun(const struct slurm_job *j)
+{
+	return j->state == SLURM_RUNNING || j->state == SLURM_SUSPENDED || j->completing ||
+	       j->state == SLURM_COMPLETED || (is_over(j) && j->end_s > j->start_s) ||
+	       (j->state == SLURM_FAILED && (j->exit_code || j->signal));
+}
+
+/* Without a directory nothing keeps both from beginning: the one that was seen to begin first is the
+ * run, and the other is ended. */
+static bool is_later(struct slurm_run *r, const struct slurm_job *j)
+{
+	if (r->state == RUN_WAITING && has_begun(j)) {
+		slurm_job_end(r->s, r->job, r->id);
+		forget_job(r);
+		return false;
+	}
+	if (!is_over(j))
+		slurm_job_end(r->s, j->id, r->id);
+	return true;
+}
+
+/* A job of this run's name that is not the run.  While nobody knows which of them made `started`, none is
+ * ended: that might be the one. */
+static bool is_another(struct slurm_run *r, const struct slurm_job *j)
 {
 	bool known = r->state == RUN_WAITING || r->state == RUN_RUNNING;
 
-	if (known && r->job != j->id) {
-		/* A second job of the same run, which its script would not let begin. */
-		if (!slurm_state_over(j->state) && !j->completing)
+	if (r->holder && j->id != r->holder) {
+		if (!is_over(j))
 			slurm_job_end(r->s, j->id, r->id);
-		return;
+		return true;
 	}
+	if (is_over(j) && j->exit_code == SLURM_EXIT_TAKEN &&
+	    (r->idle_job || r->state == RUN_FENCING))
+		return true;
+	if (!known || !r->job || r->job == j->id)
+		return false;
+	if (!r->s->conf.dir)
+		return is_later(r, j);
+	slurm_files_look(r);
+	return true;
+}
+
+void slurm_run_seen(struct slurm_run *r, const struct slurm_job *j, int64_t begun_ms)
+{
+	if (is_another(r, j))
+		return;
 	r->seen_ms = begun_ms;
 	r->missing_ms = 0;
-	if (r->state == RUN_LOOKING) {
+	switch (r->state) {
+	case RUN_SENDING:
+		if (!r->call)           /* to be sent again, and here it is */
+			found(r, j);
+		return;
+	case RUN_LOOKING:
 		found(r, j);
-	} else if (known) {
+		return;
+	case RUN_WAITING:
+	case RUN_RUNNING:
+		r->job = j->id;
 		r->submit_s = j->submit_s;
 		act(r, j);
-	} else if (r->state == RUN_FENCING) {
+		return;
+	case RUN_FENCING:
 		found_fenced(r, j);
+		return;
+	case RUN_CHECKING:
+		if (!r->checking)
+			slurm_files_claim(r);
+		return;
+	default:
+		return;
 	}
 }
 
@@ -422,11 +522,10 @@ static void absent(struct slurm_run *r)
 	if (!r->adopted && r->sends < SLURM_SENDS_MAX && !r->stop_wanted) {
 		log_info("slurm", "run %s: the cluster did not take it in; asking again", r->id);
 		slurm_run_send(r);
-	} else if (!r->adopted) {
-		returned(r, "the cluster did not take it in");
+	} else if (!r->adopted || r->s->conf.dir) {
+		give_back(r, "the cluster did not take it in");
 	} else {
-		r->absent = true;
-		ended(r, &(struct engine_event){ .kind = ENGINE_EV_ABSENT }, NULL);
+		not_there(r, &(struct engine_event){ .kind = ENGINE_EV_ABSENT }, NULL);
 	}
 }
 
@@ -462,7 +561,7 @@ void slurm_run_missing(struct slurm_run *r, int64_t begun_ms)
 		return;
 	switch (r->state) {
 	case RUN_SENDING:
-		if (!r->call && slurm_files_hang(r->s))
+		if (!r->call && r->sends == 1 && slurm_files_hang(r->s))
 			returned(r, "the shared directory does not answer");
 		return;
 	case RUN_LOOKING:
@@ -484,7 +583,8 @@ void slurm_run_missing(struct slurm_run *r, int64_t begun_ms)
 		still_fenced(r);
 		return;
 	case RUN_CHECKING:
-		slurm_files_look(r);
+		if (!r->checking)
+			slurm_files_claim(r);
 		return;
 	default:
 		return;
@@ -493,14 +593,23 @@ void slurm_run_missing(struct slurm_run *r, int64_t begun_ms)
 
 /* ---- what its directory says ---- */
 
-/* The script itself tells by these when it did nothing. */
-static bool did_nothing(struct slurm_run *r)
+static bool did_nothing(const struct slurm_run *r)
+{
+	return r->end.kind == ENGINE_EV_ENDED && r->end.end == RUN_END_EXIT &&
+	       r->end.exit_code == SLURM_EXIT_TAKEN;
+}
+
+/* The script itself tells by its code when it did nothing. */
+static bool by_code(struct slurm_run *r, enum slurm_file what)
 {
 	if (r->end.kind != ENGINE_EV_ENDED || r->end.end != RUN_END_EXIT)
 		return false;
 	switch (r->end.exit_code) {
 	case SLURM_EXIT_TAKEN:
-		lost(r, "another job of the same run had begun before, and did not end well");
+		if (what == SLURM_FILE_TAKEN)
+			returned(r, "it had been taken back before it began");
+		else
+			lost(r, "the cluster queued it again after it had begun");
 		return true;
 	case SLURM_EXIT_DIR:
 		refused(r, "its node cannot use the directory that the pool's option dir names");
@@ -513,16 +622,19 @@ static bool did_nothing(struct slurm_run *r)
 	}
 }
 
-/* Slurm's word, without the directory's. */
-static void by_cluster(struct slurm_run *r)
+/* Slurm's word, without the directory's.  What began is not given back: it is lost. */
+static void by_cluster(struct slurm_run *r, enum slurm_file what)
 {
+	bool begun = what == SLURM_FILE_BEGUN || what == SLURM_FILE_ENDED;
 	struct engine_event ev = r->has_fate ? r->fate : r->end;
 	char text[sizeof(r->text)];
 
-	if (!r->has_fate && did_nothing(r))
+	if (!r->has_fate && by_code(r, what))
 		return;
 	strcpy(text, r->has_fate ? r->fate_text : r->text);
-	if (ev.kind == ENGINE_EV_RETURNED)
+	if (ev.kind == ENGINE_EV_RETURNED && begun)
+		lost(r, text);
+	else if (ev.kind == ENGINE_EV_RETURNED)
 		returned(r, text);
 	else
 		slurm_run_over(r, &ev, text);
@@ -543,7 +655,7 @@ static void by_both(struct slurm_run *r, const struct engine_event *file, const 
 	}
 	snprintf(words, sizeof(words), "%s", text);
 	if (r->has_fate || r->end.kind == ENGINE_EV_LOST) {
-		by_cluster(r);
+		by_cluster(r, SLURM_FILE_ENDED);
 		return;
 	}
 	if (cluster) {
@@ -567,19 +679,34 @@ static void fenced_file(struct slurm_run *r, enum slurm_file what, const struct 
 		slurm_run_over(r, ev, text);
 }
 
+/* No job of it was found: that one has begun all the same makes it alive, or over. */
+static void unfound_file(struct slurm_run *r, enum slurm_file what, const struct engine_event *ev,
+			 const char *text)
+{
+	if (what == SLURM_FILE_ENDED)
+		slurm_run_over(r, ev, text);
+	else if (what == SLURM_FILE_BEGUN)
+		forget_job(r);
+	else if (what == SLURM_FILE_TAKEN)
+		by_cluster(r, what);
+}                                       /* else asked again with the next listing */
+
+/* A job of it is over. */
 static void checked_file(struct slurm_run *r, enum slurm_file what, const struct engine_event *ev,
 			 const char *text)
 {
-	if (what == SLURM_FILE_ENDED && r->absent)
-		slurm_run_over(r, ev, text);
-	else if (what == SLURM_FILE_ENDED)
+	bool done = what == SLURM_FILE_ENDED && ev->end == RUN_END_EXIT && ev->exit_code == 0;
+
+	if (!done && r->holder && r->holder != r->job) {
+		forget_job(r);
+	} else if (what == SLURM_FILE_ENDED) {
 		by_both(r, ev, text);
-	else if (r->absent && what == SLURM_FILE_BEGUN)
-		fence(r);
-	else if (r->absent && what == SLURM_FILE_ERROR && r->s->conf.dir)
-		return;                 /* asked again with the next listing */
-	else
-		by_cluster(r);
+	} else if (did_nothing(r) && what == SLURM_FILE_BEGUN) {
+		r->idle_job = true;
+		forget_job(r);
+	} else if (!did_nothing(r) || what != SLURM_FILE_ERROR || !r->s->conf.dir) {
+		by_cluster(r, what);
+	}
 }
 
 /* Without the cluster's word: work that was done is done; of a command that failed the cluster may
@@ -590,9 +717,11 @@ static bool certain(const struct slurm_run *r, const struct engine_event *file)
 	       file->end == RUN_END_EXIT && (file->exit_code == 0 || r->s->down);
 }
 
-void slurm_run_file(struct slurm_run *r, enum slurm_file what, const struct engine_event *ev,
-		    const char *text)
+void slurm_run_file(struct slurm_run *r, enum slurm_file what, uint64_t holder,
+		    const struct engine_event *ev, const char *text)
 {
+	if (holder)
+		r->holder = holder;
 	/* Of a short run no listing told that it began. */
 	if (what == SLURM_FILE_ENDED && !r->start_ms && ev->at_ms)
 		r->start_ms = ev->at_ms - ev->usage.run_ms;
@@ -600,8 +729,13 @@ void slurm_run_file(struct slurm_run *r, enum slurm_file what, const struct engi
 		post(r);
 	else if (r->state == RUN_FENCING)
 		fenced_file(r, what, ev, text);
+	else if (r->state == RUN_CHECKING && !r->job)
+		unfound_file(r, what, ev, text);
 	else if (r->state == RUN_CHECKING)
 		checked_file(r, what, ev, text);
 	else if (what == SLURM_FILE_ENDED && certain(r, ev))
 		slurm_run_over(r, ev, text);
+	else if ((r->state == RUN_WAITING || r->state == RUN_RUNNING) && r->job && holder &&
+		 holder != r->job)
+		forget_job(r);
 }

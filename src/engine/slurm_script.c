@@ -18,12 +18,13 @@ static const char head[] =
 	"[ \"${SLURM_RESTART_COUNT:-0}\" = 0 ] || exit 121\n"
 	"umask 027\n";
 
-/* `true`, as a failed redirection of `:` would end the shell. */
+/* A group, as a failed redirection of `:` alone would end the shell, and as the file is ours also when
+ * its disk is too full for our number. */
 static const char take_shared[] =
 	"suanlu_taken() { [ -e \"$run/started\" ] && exit 121; exit 122; }\n"
 	"cd \"$run/work\" 2>/dev/null || suanlu_taken\n"
 	"set -C\n"
-	"true >../started || suanlu_taken\n"
+	"{ echo \"${SLURM_JOB_ID-}\" || :; } >../started || suanlu_taken\n"
 	"set +C\n"
 	"exec >../stdout 2>../stderr </dev/null\n";
 

@@ -3,7 +3,8 @@
  * With a directory that all nodes share, DIR/<run id>/work is there before the job is asked for.  To
  * make DIR/<run id>/started is the right to begin: it is made at most once, by whoever comes first.  A
  * second job of the same run, a job that the cluster queued again, and a job of a run that was taken
- * back (by making that file before it) find it there and end with SLURM_EXIT_TAKEN.  Its time counts.
+ * back (by making that file before it) find it there and end with SLURM_EXIT_TAKEN.  In it stands the
+ * number of the job that made it, or "taken" when it was the daemon.  Its time counts.
  * Beside it come, like those of a local run, script, stdout, stderr, phase and exit.json, in which the
  * output of `times` stands before the JSON.  A file `stop` put there ends the run within
  * SLURM_STOP_S, also when no slurmctld answers any more.

@@ -501,6 +501,42 @@ def fill(node, rig, limit="10"):
     return job
 
 
+def by_hand(node, rig, run, *more):
+    """Once more what was submitted for this run, as if the reply had been lost; the job's number."""
+    job, _ = rig.job_of("east", run)
+    script = node.where / "again.sh"
+    rig.run("east", "scontrol", "write", "batch_script", str(job), str(script))
+    return int(rig.run("east", "sbatch", "--parsable", "-J", run, "--comment", f"suanlu:{run}", "-n", "1", "--mem=50",
+                       "-o", "/dev/null", *more, str(script)))
+
+
+def test_a_second_job_of_a_run_ends_by_itself_and_the_run_goes_on(node, rig):
+    count = node.where / "count"
+    t = node.sh(f"echo $SLURM_JOB_ID >>{count}; sleep 6; exit 7")
+    node.api.wait(t, ("running",))
+    first = until(lambda: lines(count))[0]
+    second = by_hand(node, rig, node.run_id(t), "-p", "cpu")
+    until(lambda: rig.jobs("east")[second][1] in ("FAILED", "CANCELLED"))
+    assert node.api.wait(t)["exit_code"] == 7 and len(node.runs(t)) == 1
+    assert lines(count) == [first]
+    assert (node.where / "east" / node.run_id(t) / "started").read_text() == f"{first}\n"
+
+
+def test_of_two_jobs_of_a_run_the_one_that_began_counts_also_when_we_know_the_other(early, rig):
+    """It was ended, the other found it begun, and the run was lost and ran once more."""
+    block = fill(early, rig)
+    count = early.where / "count"
+    t = early.sh(f"echo $SLURM_JOB_ID >>{count}; sleep 6; exit 7",
+                 accelerators={"models": ["ascend-910b"], "count": 1})
+    early.api.wait(t, ("queued",))
+    known = until(lambda: rig.job_of("east", early.run_id(t))[0])
+    second = by_hand(early, rig, early.run_id(t), "-p", "cpu")
+    until(lambda: rig.jobs("east")[known][1] == "CANCELLED")    # it could do nothing any more
+    rig.run("east", "scancel", block)
+    assert early.api.wait(t)["exit_code"] == 7, early.runs(t)
+    assert len(early.runs(t)) == 1 and lines(count) == [str(second)]
+
+
 def test_a_wait_is_forecast_from_the_limits_of_others_and_scored(early, rig):
     block = fill(early, rig, "4")
     need = {"models": ["ascend-910b"], "count": 1}
