@@ -8,6 +8,7 @@
 #include "cmd/opt.h"
 #include "cmd/out.h"
 #include "cmd/plan.h"
+#include "cmd/words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,10 +47,12 @@ struct wish {
 
 static int complain(const char *path, const struct err *err)
 {
+	char said[PHRASE_ZH_MAX];
+
 	out_safe(stderr, "suanlu plan: %s%s%s%s%s\n", path ? path : "", path ? ": " : "", err->field,
-		 *err->field ? ": " : "", err->text);
+		 *err->field ? ": " : "", words_said(err->text, said));
 	if (*err->hint)
-		out_safe(stderr, "  %s\n", err->hint);
+		out_safe(stderr, "  %s\n", words_said(err->hint, said));
 	return CMD_USAGE;
 }
 

@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/opt.h"
 #include "cmd/out.h"
+#include "cmd/words.h"
 #include "domain/accel.h"
 #include "engine/slurm_probe.h"
 
@@ -230,9 +231,12 @@ static void yaml(const struct pool_ask *a, const json_t *options, const json_t *
 
 static int refuse(const struct err *err)
 {
-	fprintf(stderr, "suanlu pools: %s%s%s\n", err->field, err->field[0] ? ": " : "", err->text);
+	char said[PHRASE_ZH_MAX];
+
+	fprintf(stderr, "suanlu pools: %s%s%s\n", err->field, err->field[0] ? ": " : "",
+		words_said(err->text, said));
 	if (err->hint[0])
-		fprintf(stderr, tr("  hint: %s\n", "  提示：%s\n"), err->hint);
+		fprintf(stderr, tr("  hint: %s\n", "  提示：%s\n"), words_said(err->hint, said));
 	return CMD_NO;
 }
 

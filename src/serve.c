@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/words.h"
 #include "config.h"
 #include "flow/flow.h"
 #include "http/server.h"
@@ -242,14 +243,16 @@ static int serve(struct daemon *d, struct err *err)
 
 static void complain(const char *path, const struct err *err)
 {
+	char said[PHRASE_ZH_MAX];
+
 	fprintf(stderr, "suanlu: %s", path);
 	if (err->line)
 		fprintf(stderr, ":%u", err->line);
 	if (err->field[0])
 		fprintf(stderr, ": %s", err->field);
-	fprintf(stderr, ": %s\n", err->text);
+	fprintf(stderr, ": %s\n", words_said(err->text, said));
 	if (err->hint[0])
-		fprintf(stderr, "        %s\n", err->hint);
+		fprintf(stderr, "        %s\n", words_said(err->hint, said));
 }
 
 static int usage(FILE *out)

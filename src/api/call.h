@@ -97,6 +97,11 @@ struct api_call {
 	void *arg;
 };
 
+/* ---- language.c: English, or Chinese when the header Accept-Language prefers it ---- */
+bool call_wants_zh(const struct api_call *c);
+/* A decision's text with the figures of its reasons in that language, in the arena. */
+char *decision_said(struct api_call *c, const char *text);
+
 /* ---- query.c: strict parameters; 0, or 1 and the call is answered with 400 ---- */
 int query_check(struct api_call *c);            /* names, doubles, escapes */
 int query_i64(struct api_call *c, const char *name, int64_t min, int64_t max, int64_t *ret);

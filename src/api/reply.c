@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "domain/phrase.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,44 +109,54 @@ static void put_member(struct buf *b, const char *key, const char *value)
 	put_text(b, value && *value ? value : NULL);
 }
 
-static void put_no(struct buf *b, const struct no_row *row, const char *field, const char *detail,
-		   const char *hint)
+static void put_said(struct buf *b, const char *key, const char *value, bool zh)
 {
-	buf_printf(b, "{\"code\":\"%s\"", row->code);
-	put_member(b, "message", row->en);
-	put_member(b, "message_zh", row->zh);
-	put_member(b, "detail", detail);
-	put_member(b, "hint", hint);
-	if (field && *field)
-		put_member(b, "field", field);
-	buf_str(b, "}");
+	char text[PHRASE_ZH_MAX];
+
+	put_member(b, key, zh ? phrase_zh(value, text) : value);
 }
 
+/* The refusal's words in the language that is asked for; its code, field and status are the same. */
 static void no_begin(struct api_call *c, enum no no, const char *field, const char *detail,
 		     const char *hint)
 {
 	const struct no_row *row = &no_rows[no];
+	struct buf *b = reply_begin(c, row->status);
+	bool zh = call_wants_zh(c);
 
-	put_no(reply_begin(c, row->status), row, field, detail, hint);
-	if (row->retry_after)
-		http_reply_header(c->req, "Retry-After", row->retry_after);
+	buf_printf(b, "{\"code\":\"%s\"", row->code);
+	put_member(b, "message", zh ? row->zh : row->en);
+	put_member(b, "message_zh", row->zh);
+	put_said(b, "detail", detail, zh);
+	put_said(b, "hint", hint, zh);
+	if (field && *field)
+		put_member(b, "field", field);
+	buf_str(b, "}");
+	if (zh)
+		http_reply_header(c->req, "Content-Language", "zh");
 	if (no == NO_UNAUTHORIZED)
 		http_reply_header(c->req, "WWW-Authenticate", "Bearer");
+}
+
+/* `retry_after`: NULL, or what stands there. */
+static void retry_after(struct api_call *c, const char *s)
+{
+	if (s)
+		http_reply_header(c->req, "Retry-After", s);
 }
 
 void reply_no(struct api_call *c, enum no no, const char *field, const char *detail,
 	      const char *hint)
 {
 	no_begin(c, no, field, detail, hint);
+	retry_after(c, no_rows[no].retry_after);
 	reply_send_now(c);
 }
 
 void reply_wait(struct api_call *c, unsigned wait_s, const char *detail)
 {
-	const struct no_row *row = &no_rows[NO_TOO_MANY];
-
-	put_no(reply_begin(c, row->status), row, NULL, detail, NULL);
-	http_reply_header(c->req, "Retry-After", arena_printf(&c->req->arena, "%u", wait_s));
+	no_begin(c, NO_TOO_MANY, NULL, detail, NULL);
+	retry_after(c, arena_printf(&c->req->arena, "%u", wait_s));
 	reply_send_now(c);
 }
 
@@ -192,6 +203,7 @@ void reply_err(struct api_call *c, int r, const struct err *err)
 		return;
 	}
 	no_begin(c, no, err->field, err->text, err->hint);
+	retry_after(c, no_rows[no].retry_after);
 	/* These two speak of what exists, so they wait like any answer; a store in trouble
 	 * must not hold back the words that say so. */
 	if (no == NO_NOT_FOUND || no == NO_CONFLICT)

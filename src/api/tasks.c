@@ -128,15 +128,24 @@ void api_task_submit_many(struct api_call *c)
 void api_decide(struct api_call *c)
 {
 	struct err err = { 0 };
+	struct buf *b;
 	int r;
 
 	if (call_json(c))
 		return;
-	r = flow_dry_run(c->api->flow, c->body, &c->who, reply_begin(c, 200), &err);
-	if (r)
+	b = reply_begin(c, 200);
+	r = flow_dry_run(c->api->flow, c->body, &c->who, b, &err);
+	if (r) {
 		reply_err(c, r, &err);
-	else
-		reply_send(c);
+		return;
+	}
+	if (call_wants_zh(c) && !b->full) {
+		const char *said = decision_said(c, b->data);
+
+		buf_reset(b);
+		buf_str(b, said);
+	}
+	reply_send(c);
 }
 
 /* ---- list ---- */

@@ -12,6 +12,7 @@
 #include "cmd/out.h"
 #include "cmd/remote.h"
 #include "cmd/report.h"
+#include "cmd/words.h"
 #include "domain/audit.h"
 
 #include <errno.h>
@@ -74,6 +75,7 @@ static int take_line(struct audit_cmd *a, entry_fn fn, const json_t *doc, const 
 	struct chain_entry e;
 	struct arena arena;
 	struct err err = { 0 };
+	char said[PHRASE_ZH_MAX];
 	int r;
 
 	arena_init(&arena);
@@ -81,7 +83,7 @@ static int take_line(struct audit_cmd *a, entry_fn fn, const json_t *doc, const 
 	if (r)
 		fprintf(stderr, tr("suanlu: %s, entry %llu is none: %s %s\n",
 				   "suanlu: %s 的第 %llu 条不是审计条目：%s %s\n"), where,
-			(unsigned long long)n, err.field, err.text);
+			(unsigned long long)n, err.field, words_said(err.text, said));
 	a->doc = doc;
 	if (!r)
 		*ret_end = fn(a, &e) != 0;
@@ -104,12 +106,13 @@ static int walk_file(struct audit_cmd *a, entry_fn fn)
 				 strerror(errno));
 	for (uint64_t n = 1; !r && !end && (len = getline(&text, &size, f)) > 0; n++) {
 		struct err err = { 0 };
+		char said[PHRASE_ZH_MAX];
 		json_t *doc = NULL;
 
 		if (len > LINE_MAX_BYTES || json_parse(text, (size_t)len, &doc, &err)) {
 			fprintf(stderr, tr("suanlu: line %llu is not a JSON document: %s\n",
 					   "suanlu: 第 %llu 行不是 JSON：%s\n"), (unsigned long long)n,
-				err.text);
+				words_said(err.text, said));
 			r = CMD_NO;
 		} else {
 			r = take_line(a, fn, doc, a->file, n, &end);
@@ -251,6 +254,7 @@ static void say_verified(const struct audit_cmd *a)
 static int say_altered(const struct audit_cmd *a)
 {
 	const struct audit_check *c = &a->check;
+	char said[PHRASE_ZH_MAX];
 
 	if (cmd_global.json) {
 		json_t *doc = json_pack("{s:b, s:I, s:s}", "verified", false, "no",
@@ -261,7 +265,7 @@ static int say_altered(const struct audit_cmd *a)
 		json_decref(doc);
 	} else {
 		out_safe(stdout, tr("altered: entry %llu: %s\n", "已被改动：第 %llu 条：%s\n"),
-			 (unsigned long long)c->bad_no, c->why);
+			 (unsigned long long)c->bad_no, words_said(c->why, said));
 	}
 	return CMD_NO;
 }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
+#include "cmd/words.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,9 +34,11 @@ struct remote {
 
 void remote_say(const struct err *err)
 {
-	out_safe(stderr, "suanlu: %s\n", err->text);
+	char text[PHRASE_ZH_MAX];
+
+	out_safe(stderr, "suanlu: %s\n", words_said(err->text, text));
 	if (err->hint[0])
-		out_safe(stderr, tr("  hint: %s\n", "  提示：%s\n"), err->hint);
+		out_safe(stderr, tr("  hint: %s\n", "  提示：%s\n"), words_said(err->hint, text));
 }
 
 /* ---- where, and with what ---- */
@@ -252,6 +255,8 @@ int remote_new(struct remote **ret)
 
 	c.server = r->server;
 	c.token = r->token;
+	/* What programs read is the same in every language. */
+	c.language = lang_get() == LANG_ZH && !cmd_global.json ? "zh" : NULL;
 	if (res == 0 && (http_client_new(&c, &r->client, &err) != 0 ||
 			 http_client_new(&c, &r->stream, &err) != 0))
 		res = bad_address(r->server, &err);
@@ -344,21 +349,16 @@ static void say_unauthorized(const struct remote *r)
 }
 
 /* {"code","message","message_zh","detail","hint","field"?}: `message` is what the code says
- * anyway, `detail` is about this call, and there is only an English one. */
+ * anyway, `detail` is about this call. */
 static void say_error(const struct remote *r, const json_t *doc, unsigned status)
 {
-	const char *message = out_tr(doc, "message"), *detail = out_tr(doc, "detail");
-	const char *hint = out_tr(doc, "hint"), *field = out_s(doc, "field");
-	bool more = detail && *detail;
+	const char *message = out_tr(doc, "message"), *detail = out_s(doc, "detail");
+	const char *hint = out_s(doc, "hint"), *field = out_s(doc, "field");
 
-	if (more && lang_get() == LANG_EN) {
+	if (detail && *detail)
 		message = detail;
-		more = false;
-	}
 	out_safe(stderr, "suanlu: %s%s%s\n", field && *field ? field : "",
-		 field && *field ? ": " : "", message ? message : out_s(doc, "code"));
-	if (more)
-		out_safe(stderr, "  %s\n", detail);
+		 field && *field ? tr(": ", "：") : "", message ? message : out_s(doc, "code"));
 	if (hint && *hint)
 		out_safe(stderr, tr("  hint: %s\n", "  提示：%s\n"), hint);
 	if (status == 401)
@@ -385,35 +385,15 @@ static int say_answer(const struct remote *r, const struct http_answer *a)
 	return res;
 }
 
-/* The client speaks English; what people meet most has a Chinese sentence here. */
-static int say_unreachable(const struct remote *r, struct err *err)
-{
-	const char *why = strstr(err->text, ": ");
-
-	if (lang_get() == LANG_ZH && why) {
-		char words[160];
-
-		snprintf(words, sizeof(words), "%s", strstr(why + 2, "refused") ? "连接被拒绝" :
-			 strstr(why, "no such host") ? "找不到该主机" :
-			 strstr(why, "in time") ? "超时未应答" : why + 2);
-		err_set(err, HTTP_CLIENT_E_REACH, "无法连接 %s 上的 suanlu：%s", remote_server(r), words);
-		err_hint(err, "守护进程是否在运行？可用 `suanlu serve` 启动，或用 --server 指定其他地址");
-	}
-	remote_say(err);
-	return CMD_UNREACHABLE;
-}
-
 static int ask(struct remote *r, const char *method, const char *path, const json_t *body,
 	       struct http_answer *a)
 {
 	struct err err;
 	int res = http_client_call(r->client, method, path, body, a, &err);
 
-	if (res > 0)
-		return say_unreachable(r, &err);
-	if (res < 0) {
+	if (res) {
 		remote_say(&err);
-		return CMD_INTERNAL;
+		return res > 0 ? CMD_UNREACHABLE : CMD_INTERNAL;
 	}
 	return a->status >= 300 ? say_answer(r, a) : 0;
 }
@@ -514,11 +494,9 @@ int remote_stream(struct remote *r, const char *path, http_event_fn fn, void *ar
 
 	if (res == HTTP_CLIENT_E_STATUS)
 		res = say_answer(r, &a);
-	else if (res == HTTP_CLIENT_E_REACH)
-		res = say_unreachable(r, &err);
-	else if (res < 0) {
+	else if (res) {
 		remote_say(&err);
-		res = CMD_INTERNAL;
+		res = res > 0 ? CMD_UNREACHABLE : CMD_INTERNAL;
 	}
 	http_answer_done(&a);
 	return res;

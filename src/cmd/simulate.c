@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/opt.h"
 #include "cmd/out.h"
+#include "cmd/words.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -348,11 +349,12 @@ static int read_tables(struct wish *w)
 {
 	struct trace *t = &w->s.trace;
 	struct err err = { 0 };
+	char said[PHRASE_ZH_MAX];
 	int bad = trace_read_nodes(t, w->s.nodes_path, &err);
 
 	bad = bad ? bad : trace_read_tasks(t, w->s.tasks_path, &err);
 	if (bad) {
-		out_safe(stderr, "suanlu simulate: %s%s%s%s\n", err.text, *err.field ? " (" : "",
+		out_safe(stderr, "suanlu simulate: %s%s%s%s\n", words_said(err.text, said), *err.field ? " (" : "",
 			 err.field, *err.field ? ")" : "");
 		return CMD_USAGE;
 	}

@@ -76,6 +76,11 @@ static const struct {
 	{ "cancelled", "it was cancelled", "已取消" },
 };
 
+const char *words_said(const char *en, char text[PHRASE_ZH_MAX])
+{
+	return lang_get() == LANG_ZH ? phrase_zh(en, text) : en;
+}
+
 const char *words_rule(const char *code)
 {
 	for (size_t i = 0; code && i < ARRAY_LEN(rules); i++)

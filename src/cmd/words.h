@@ -5,7 +5,12 @@
 #ifndef CMD_WORDS_H
 #define CMD_WORDS_H
 
+#include "domain/phrase.h"
+
 #include <jansson.h>
+
+/* A sentence of an error. */
+const char *words_said(const char *en, char text[PHRASE_ZH_MAX]);
 
 const char *words_rule(const char *code);       /* a few words for a table; the code when unknown */
 const char *words_reason(const char *code);     /* a sentence; the code when unknown */

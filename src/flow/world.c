@@ -243,12 +243,16 @@ static int place_allowed(const struct flow *f, const struct dataset *d, const st
 static int lower_refused(const struct dataset *old, struct err *err)
 {
 	json_t *shown = json_pack("{s:s}", "url", old->url);
+	const char *url;
 
 	hide_private(shown);
-	err_set(err, FLOW_E_FORBIDDEN, "only the security role may lower a label: it is level "
-		"%s%s%s at %.80s", level_name(old->level), old->stay_within ? " within " : "",
-		old->stay_within ? old->stay_within : "",
-		json_string_value(json_object_get(shown, "url")));
+	url = json_string_value(json_object_get(shown, "url"));
+	if (old->stay_within)
+		err_set(err, FLOW_E_FORBIDDEN, "only the security role may lower a label: it is "
+			"level %s within %s at %.80s", level_name(old->level), old->stay_within, url);
+	else
+		err_set(err, FLOW_E_FORBIDDEN, "only the security role may lower a label: it is "
+			"level %s at %.80s", level_name(old->level), url);
 	json_decref(shown);
 	return FLOW_E_FORBIDDEN;
 }

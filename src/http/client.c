@@ -25,6 +25,7 @@ struct http_client {
 	bool plain;                     /* no libcurl: a loopback address without TLS */
 	CURL *easy;                     /* made when first needed, reused with its connection */
 	char *base, *token, *agent;     /* base: "http://host:port" */
+	const char *language;
 	char *ca_file, *cert_file, *key_file;
 	const char *server;             /* inside base */
 	unsigned connect_ms, timeout_ms;
@@ -82,6 +83,7 @@ int http_client_new(const struct http_client_config *c, struct http_client **ret
 	n->plain = !strncmp(n->base, "http://", 7) && plain_can(n->server);
 	n->token = mem_strdup(c->token);
 	n->agent = mem_strdup(c->agent);
+	n->language = c->language;
 	n->ca_file = mem_strdup(c->ca_file);
 	n->cert_file = mem_strdup(c->cert_file);
 	n->key_file = mem_strdup(c->key_file);
@@ -192,6 +194,8 @@ static void put_request(struct buf *b, const struct http_client *c, const char *
 		   path, c->server, t->sse ? "text/event-stream" : "application/json");
 	if (c->agent)
 		buf_printf(b, "User-Agent: %s\r\n", c->agent);
+	if (c->language)
+		buf_printf(b, "Accept-Language: %s\r\n", c->language);
 	if (c->token)
 		buf_printf(b, "Authorization: Bearer %s\r\n", c->token);
 	if (t->sse && t->sse->id[0])
@@ -276,6 +280,10 @@ static struct curl_slist *headers(const struct http_client *c, const struct tran
 	if (body)
 		h = curl_slist_append(h, "Content-Type: application/json");
 	h = curl_slist_append(h, "Expect:");    /* one round trip less */
+	if (c->language) {
+		snprintf(line, sizeof(line), "Accept-Language: %s", c->language);
+		h = curl_slist_append(h, line);
+	}
 	if (c->token) {
 		/* A provider's token is some kilobytes long. */
 		size_t n = strlen(c->token) + 32;

@@ -28,6 +28,7 @@ struct http_client_config {
 	const char *server;             /* "127.0.0.1:7070", or with http:// or https:// before */
 	const char *token;              /* NULL: none */
 	const char *agent;              /* User-Agent, or NULL */
+	const char *language;           /* Accept-Language, or NULL; static */
 	const char *ca_file;            /* of https; NULL: the system's */
 	const char *cert_file, *key_file;       /* our own certificate, or NULL */
 	unsigned connect_ms;            /* 0: 5 s */

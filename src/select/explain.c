@@ -138,13 +138,18 @@ static uint32_t nodes_that_fit(struct explain *x, const struct pool *p)
 static void say_task(struct explain *x, struct words *w)
 {
 	const struct want *t = &x->pass.want;
-	char cpus[32];
+	const char *where = t->nodes > 1 ? "each node" : "one node";
 	struct words accel = { "" };
+	char cpus[32];
 
 	if (t->share_milli)
 		say_accel(x, &accel);
-	say(w, "%s cpus, %" PRIu32 " MB%s%s on %s", milli(t->cpu_milli, cpus), t->memory_mb,
-	    t->share_milli ? ", " : "", accel.text, t->nodes > 1 ? "each node" : "one node");
+	if (t->share_milli)
+		say(w, "%s cpus, %" PRIu32 " MB, %s on %s", milli(t->cpu_milli, cpus),
+		    t->memory_mb, accel.text, where);
+	else
+		say(w, "%s cpus, %" PRIu32 " MB on %s", milli(t->cpu_milli, cpus), t->memory_mb,
+		    where);
 }
 
 static void say_room(struct explain *x, const struct pool *p, struct words *have)
@@ -283,7 +288,7 @@ static void say_rule(struct explain *x, const struct pool *p, enum reason r, str
 		say(have, "other tenants only");
 		break;
 	case REASON_NOT_NAMED:
-		say(need, "%s%s", t->npools ? t->pools[0] : "", t->npools > 1 ? " or others" : "");
+		say(need, t->npools > 1 ? "%s or others" : "%s", t->npools ? t->pools[0] : "");
 		say(have, "%s", p->name);
 		break;
 	case REASON_IMAGE:

@@ -117,6 +117,7 @@ def test_it_wants_a_reason_and_a_state_directory_that_is_there(node, tmp_path):
     assert out.returncode == 4 and "没有日志" in out.stderr
     node.state.chmod(0o777)
     assert recover(node, "sun").returncode == 5
+    assert "其他用户可写入目录" in recover(node, "sun", env={"SUANLU_LANG": "zh"}).stderr
     node.state.chmod(0o700)
     assert journal(node) == was
     node.start()
