@@ -1,7 +1,8 @@
-/* dataset_report.c - where has this data set been: one walk through the journal
+/* dataset_report.c - where has this data set been: a walk through the journal
  *
  * Its labels and who changed them, every submission that reads it (by its name, or by a URL that
- * it covers), every decision for these, every pool that was refused and why, every run.
+ * it covers), every decision for these, every pool that was refused and why, every run.  The data
+ * were there before they were registered, so the node's own rows are read first for their places.
  */
 
 #include "api/call.h"
@@ -28,6 +29,7 @@ enum {
 struct reader {                 /* a submission that reads it */
 	uint64_t sub;
 	char tenant[64];
+	bool before;            /* submitted before the data set was registered there */
 	UT_hash_handle hh;
 };
 
@@ -36,11 +38,11 @@ struct report {
 	struct api_call *call;          /* NULL: the client is gone */
 	char name[64];
 	char *urls[URLS_MAX];           /* its places, as url_place() writes them */
-	unsigned nurls;
+	unsigned nurls, nknown;         /* nknown: those that it had by this row */
 	struct reader *readers;
 	json_t *places;                 /* of all data sets, by name, as they are at this row */
 	json_t *labels, *pools, *decided, *runs, *last; /* last: task -> its run in the list */
-	uint64_t tasks, nruns, decisions, nrefused;
+	uint64_t tasks, nbefore, nruns, decisions, nrefused;
 };
 
 static void report_free(struct report *p)
@@ -81,18 +83,50 @@ static void count(json_t *obj, const char *key)
 
 /* ---- its labels ---- */
 
+/* Its places, to be freed; NULL for a row that has none. */
+static char *place_of(const json_t *d, const char **ret_name)
+{
+	const char *url = json_string_value(json_object_get(d, "url"));
+
+	*ret_name = json_string_value(json_object_get(d, "name"));
+	return *ret_name && url ? url_place(url) : NULL;
+}
+
+/* Is this a new place of our data set, which has `n` of the list so far? */
+static bool moves(const struct report *p, const char *name, const char *place, unsigned n)
+{
+	return !strcmp(name, p->name) && n < URLS_MAX && (!n || strcmp(p->urls[n - 1], place));
+}
+
+static int on_place(struct walk *w, const struct store_row *row)
+{
+	struct report *p = (struct report *)w;
+	_cleanup_(mem_freep) char *place = NULL;
+	struct err err;
+	const char *name;
+	json_t *doc;
+
+	if (!p->call || row->kind != RECORD_DATASET)
+		return !p->call;
+	if (json_parse(row->body, row->body_len, &doc, &err))
+		return -1;
+	place = place_of(json_object_get(doc, "dataset"), &name);
+	if (place && moves(p, name, place, p->nurls))
+		p->urls[p->nurls++] = mem_strdup(place);
+	json_decref(doc);
+	return 0;
+}
+
 static void place_row(struct report *p, const json_t *d)
 {
-	const char *name = json_string_value(json_object_get(d, "name"));
-	const char *url = json_string_value(json_object_get(d, "url"));
-	_cleanup_(mem_freep) char *place = url ? url_place(url) : NULL;
+	const char *name;
+	_cleanup_(mem_freep) char *place = place_of(d, &name);
 
-	if (!name || !place)
+	if (!place)
 		return;
 	json_object_set_new(p->places, name, json_string(place));
-	if (!strcmp(name, p->name) && p->nurls < URLS_MAX &&
-	    (!p->nurls || strcmp(p->urls[p->nurls - 1], place)))
-		p->urls[p->nurls++] = mem_strdup(place);
+	if (p->nknown < p->nurls && moves(p, name, place, p->nknown))
+		p->nknown++;
 }
 
 static void label_row(struct report *p, const struct store_row *row, const json_t *doc)
@@ -118,9 +152,12 @@ static void label_row(struct report *p, const struct store_row *row, const json_
 
 /* ---- who reads it ---- */
 
-/* As the rule of flow has it: by its name, or by a place that it is at, around or inside. */
-static bool reads(const struct report *p, const json_t *spec)
+/* As the rule of flow has it: by its name, or by a place that it is at, around or inside.
+ * *ret_before: only by a place where it was registered later. */
+static bool reads(const struct report *p, const json_t *spec, bool *ret_before)
 {
+	unsigned first = p->nurls;      /* of its places */
+	bool named = false;
 	const json_t *in;
 	size_t i;
 
@@ -131,23 +168,27 @@ static bool reads(const struct report *p, const json_t *spec)
 		_cleanup_(mem_freep) char *at = other ? mem_strdup(other) : url ? url_place(url) : NULL;
 
 		if (name && !strcmp(name, p->name))
-			return true;
-		for (unsigned k = 0; at && k < p->nurls; k++)
+			named = true;
+		for (unsigned k = 0; at && k < first; k++)
 			if (url_place_meets(at, p->urls[k]))
-				return true;
+				first = k;
 	}
-	return false;
+	*ret_before = !named && first >= p->nknown;
+	return named || first < p->nurls;
 }
 
 static void submit_row(struct report *p, const struct store_row *row, const json_t *spec)
 {
 	const char *tenant = json_string_value(json_object_get(spec, "tenant"));
 	struct reader *r;
+	bool before;
 
-	if (!reads(p, spec))
+	if (!reads(p, spec, &before))
 		return;
 	r = mem_alloc(sizeof(*r));
 	r->sub = row->subject;
+	r->before = before;
+	p->nbefore += before;
 	snprintf(r->tenant, sizeof(r->tenant), "%s", tenant ? tenant : "");
 	HASH_ADD(hh, p->readers, sub, sizeof(r->sub), r);
 	p->tasks++;
@@ -200,7 +241,8 @@ static json_t *refusals(struct report *p, const json_t *why)
 	return all;
 }
 
-static void decision(struct report *p, const struct store_row *row, const json_t *doc)
+static void decision(struct report *p, const struct store_row *row, const struct reader *r,
+		     const json_t *doc)
 {
 	json_t *refused = refusals(p, json_object_get(doc, "why"));
 	const json_t *codes;
@@ -212,9 +254,10 @@ static void decision(struct report *p, const struct store_row *row, const json_t
 		p->nrefused += json_array_size(codes);
 	if (room)
 		json_array_append_new(p->decided,
-			json_pack("{s:o, s:I, s:s, s:O*, s:O}", "at", time_json(row->at_ms), "task",
-				  (json_int_t)row->task, "what", record_kind_name(row->kind), "pool",
-				  json_object_get(doc, "pool"), "refused", refused));
+			json_pack("{s:o, s:I, s:b, s:s, s:O*, s:O}", "at", time_json(row->at_ms), "task",
+				  (json_int_t)row->task, "before", r->before, "what",
+				  record_kind_name(row->kind), "pool", json_object_get(doc, "pool"),
+				  "refused", refused));
 	json_decref(refused);
 }
 
@@ -230,8 +273,9 @@ static void run_begins(struct report *p, const struct store_row *row, const stru
 	count(pool_of(p, pool), "runs");
 	if (p->nruns++ >= RUNS_MAX)
 		return;
-	run = json_pack("{s:I, s:s, s:s, s:o, s:n, s:n}", "task", (json_int_t)row->task, "tenant",
-			r->tenant, "pool", pool, "at", time_json(row->at_ms), "ended", "how");
+	run = json_pack("{s:I, s:b, s:s, s:s, s:o, s:n, s:n}", "task", (json_int_t)row->task, "before",
+			r->before, "tenant", r->tenant, "pool", pool, "at", time_json(row->at_ms),
+			"ended", "how");
 	json_array_append(p->runs, run);
 	snprintf(key, sizeof(key), "%llu", (unsigned long long)row->task);
 	json_object_set_new(p->last, key, run);
@@ -260,7 +304,7 @@ static void task_row(struct report *p, const struct store_row *row, const json_t
 	if (!r)
 		return;
 	if (json_object_get(doc, "why"))
-		decision(p, row, doc);
+		decision(p, row, r, doc);
 	if (row->kind == RECORD_CHOOSE)
 		run_begins(p, row, r, doc);
 	else if (row->kind == RECORD_END || row->kind == RECORD_LOST)
@@ -297,8 +341,9 @@ static void answer(struct report *p)
 
 	json_object_foreach(p->pools, name, pool)
 		json_array_append(pools, pool);
-	reply_json(c, 200, json_pack("{s:s, s:O, s:I, s:I, s:O, s:o, s:I, s:O}", "dataset", p->name,
-				     "labels", p->labels, "submissions", (json_int_t)p->tasks, "decisions",
+	reply_json(c, 200, json_pack("{s:s, s:O, s:I, s:I, s:I, s:O, s:o, s:I, s:O}", "dataset",
+				     p->name, "labels", p->labels, "submissions", (json_int_t)p->tasks,
+				     "submissions_before", (json_int_t)p->nbefore, "decisions",
 				     (json_int_t)p->decisions, "decided", p->decided, "pools", pools,
 				     "runs_in_all", (json_int_t)p->nruns, "runs", p->runs));
 }
@@ -323,6 +368,22 @@ static void on_done(struct walk *w, int r)
 	report_free(p);
 }
 
+static void on_places(struct walk *w, int r)
+{
+	struct report *p = (struct report *)w;
+	bool more = walk_more(w);
+
+	if (!p->call || r) {
+		on_done(w, r);
+		return;
+	}
+	if (!more) {
+		w->row = on_row;
+		w->done = on_done;
+	}
+	walk_page(w, w->api, more ? 0 : UINT64_MAX, 0, more ? w->last : 0, PAGE);
+}
+
 void api_dataset_report(struct api_call *c)
 {
 	struct report *p;
@@ -340,9 +401,9 @@ void api_dataset_report(struct api_call *c)
 	p->decided = json_array();
 	p->runs = json_array();
 	p->last = json_object();
-	p->walk.row = on_row;
-	p->walk.done = on_done;
+	p->walk.row = on_place;
+	p->walk.done = on_places;
 	c->gone = gone;
 	c->arg = p;
-	walk_page(&p->walk, c->api, UINT64_MAX, 0, 0, PAGE);
+	walk_page(&p->walk, c->api, 0, 0, 0, PAGE);
 }

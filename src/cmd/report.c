@@ -147,6 +147,14 @@ static void pools(struct sheet *s, const json_t *list)
 	part_end(s, 0);
 }
 
+/* "12", or "12*" for a task that was there first. */
+static const char *task_no(const json_t *of, char out[32])
+{
+	snprintf(out, 32, "%lld%s", (long long)out_i(of, "task", 0),
+		 json_is_true(json_object_get(of, "before")) ? "*" : "");
+	return out;
+}
+
 static const char *outcome(const json_t *d)
 {
 	const char *what = out_s(d, "what");
@@ -194,11 +202,10 @@ static void decisions(struct sheet *s, const json_t *doc)
 	part(s, (struct name){ "Decisions", "决策" }, columns);
 	json_array_foreach(list, i, d) {
 		_cleanup_(mem_freep) char *why = refusals(json_object_get(d, "refused"));
-		char at[OUT_TEXT_MAX], no[24];
-		const char *cells[] = { out_time(out_s(d, "at"), at), no, outcome(d),
+		char at[OUT_TEXT_MAX], no[32];
+		const char *cells[] = { out_time(out_s(d, "at"), at), task_no(d, no), outcome(d),
 			out_s(d, "pool"), why };
 
-		snprintf(no, sizeof(no), "%lld", (long long)out_i(d, "task", 0));
 		row(s, cells, ARRAY_LEN(cells));
 	}
 	part_end(s, out_i(doc, "decisions", 0) - (int64_t)json_array_size(list));
@@ -214,16 +221,27 @@ static void runs(struct sheet *s, const json_t *doc)
 
 	part(s, (struct name){ "Runs", "运行" }, columns);
 	json_array_foreach(list, i, r) {
-		char no[24], at[OUT_TEXT_MAX], until[OUT_TEXT_MAX];
-		const char *cells[] = { no, out_s(r, "tenant"), out_s(r, "pool"),
+		char no[32], at[OUT_TEXT_MAX], until[OUT_TEXT_MAX];
+		const char *cells[] = { task_no(r, no), out_s(r, "tenant"), out_s(r, "pool"),
 			out_time(out_s(r, "at"), at),
 			out_s(r, "ended") ? out_time(out_s(r, "ended"), until) : NULL,
 			words_end(out_s(r, "how")) };
 
-		snprintf(no, sizeof(no), "%lld", (long long)out_i(r, "task", 0));
 		row(s, cells, ARRAY_LEN(cells));
 	}
 	part_end(s, out_i(doc, "runs_in_all", 0) - (int64_t)json_array_size(list));
+}
+
+static void before(struct sheet *s, const json_t *doc)
+{
+	int64_t n = out_i(doc, "submissions_before", 0);
+
+	if (n <= 0)
+		return;
+	fputs(s->form == SHEET_HTML ? "<p class=\"note\">" : "\n", s->f);
+	fprintf(s->f, tr("* %lld submissions named its place before it was registered there.",
+			 "* %lld 个提交在它登记之前就使用了该位置。"), (long long)n);
+	fputs(s->form == SHEET_HTML ? "</p>\n" : "\n", s->f);
 }
 
 static void parts(struct sheet *s, const json_t *doc)
@@ -232,6 +250,7 @@ static void parts(struct sheet *s, const json_t *doc)
 	pools(s, json_object_get(doc, "pools"));
 	decisions(s, doc);
 	runs(s, doc);
+	before(s, doc);
 }
 
 /* ---- the whole ---- */

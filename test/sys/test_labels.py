@@ -130,4 +130,31 @@ def test_the_report_of_a_data_set_misses_no_task_that_its_label_binds(daemon):
                   {"url": at + "/other"}):
         daemon.api.submit(script="true", inputs=[dict(given, path="in")])
     report = daemon.user("office", ("security",)).get("/v1/datasets/scans/report").json()
-    assert report["submissions"] == 4, report
+    assert report["submissions"] == 4 and report["submissions_before"] == 0, report
+
+
+def test_the_report_of_a_data_set_has_the_tasks_that_were_there_before_it(daemon, tmp_path):
+    at = f"file://{daemon.files}/all"
+    assert daemon.api.post("/v1/datasets", json={"name": "outer", "url": at + "/o", "region": "cn/50",
+                                                 "level": 1}).status_code == 201
+    early = [daemon.api.submit(command=["true"], inputs=[dict(given, path="in")])["id"]
+             for given in ({"url": at + "/%73cans/a"}, {"url": at}, {"dataset": "outer"}, {"url": at + "/other"})]
+    data = {"name": "scans", "url": at + "/scans", "region": "cn/50", "level": 1}
+    assert daemon.api.post("/v1/datasets", json=data).status_code == 201
+    late = daemon.api.submit(command=["true"], inputs=[{"dataset": "scans", "path": "in"}])["id"]
+    moved = daemon.api.submit(command=["true"], inputs=[{"url": at + "/new/x", "path": "in"}])["id"]
+    assert daemon.api.post("/v1/datasets", json=dict(data, url=at + "/new", reason="moved")).status_code == 201
+    for task in early + [late, moved]:
+        daemon.api.wait(task)
+    security = daemon.user("office", ("security",))
+    report = security.get("/v1/datasets/scans/report").json()
+    assert (report["submissions"], report["submissions_before"]) == (4, 3), report
+    marks = {str(r["task"]): r["before"] for r in report["runs"]}
+    assert marks == {early[0]: True, early[1]: True, late: False, moved: True}
+    assert {str(d["task"]): d["before"] for d in report["decided"]} == marks
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text(security.headers["Authorization"].split()[1])
+    for way in ((), ("--markdown",)):
+        said = daemon.cli("audit", "dataset", "scans", "--token-file", str(secret), *way).stdout
+        assert f"{early[0]}*" in said and f"{late}*" not in said and "* 3 submissions" in said, said
