@@ -205,7 +205,7 @@ int slurm_ask(struct slurm *s, bool once, const char *method, const char *path, 
 	      unsigned timeout_ms, fetch_fn fn, void *arg, struct fetch_call **ret,
 	      struct err *err);
 /* Why an answer is none, for people; the JSON in *ret_json (json_decref) when it is one. */
-enum slurm_reply { SLURM_OK, SLURM_NOT_MODIFIED, SLURM_NO, SLURM_TOKEN, SLURM_SILENT };
+enum slurm_reply { SLURM_OK, SLURM_NO, SLURM_TOKEN, SLURM_SILENT };
 enum slurm_reply slurm_reply_read(const struct fetch_answer *a, bool parse, json_t **ret_json,
 				  struct slurm_error *ret_error);
 

@@ -294,10 +294,6 @@ static void on_jobs(void *arg, const struct fetch_answer *a)
 
 	s->poll_call = NULL;
 	json_decref(json);
-	if (r == SLURM_NOT_MODIFIED && s->seen) {
-		listed(s);
-		return;
-	}
 	if (r != SLURM_OK) {
 		failed(s, a, r, &e);
 		return;

@@ -52,8 +52,6 @@ enum slurm_reply slurm_reply_read(const struct fetch_answer *a, bool parse, json
 		snprintf(ret_error->text, sizeof(ret_error->text), "%s", a->text);
 		return SLURM_SILENT;
 	}
-	if (a->status == 304)
-		return SLURM_NOT_MODIFIED;
 	if (a->status == 200 && !parse)
 		return SLURM_OK;
 	if (a->status == 401 || a->status == 403) {
