@@ -63,6 +63,7 @@ static struct engine *slurm_free(struct engine *e)
 	s->submit = fetch_free(s->submit);
 	s->control = fetch_free(s->control);
 	slurm_poll_done(s);
+	s->files = lane_free(s->files);
 	timer_free(s->now);
 	s->freed = true;
 	if (!s->works)

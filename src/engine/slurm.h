@@ -7,7 +7,7 @@
  *   slurm_listing.c  a listing: jobs of ours, and of nobody
  *   slurm_seen.c   what its pool is told of a listing
  *   slurm_silent.c  is the cluster up?  Runs of one that is not
- *   slurm_files.c  the shared directory, from worker threads
+ *   slurm_files.c  the shared directory, from a thread of its own
  *   slurm_rest.c   one call to slurmrestd
  * Without state: slurm_conf, slurm_api (versions), slurm_job, slurm_node, slurm_script.
  *
@@ -31,6 +31,7 @@
 #include "engine/slurm_job.h"
 #include "engine/slurm_node.h"
 #include "http/fetch.h"
+#include "loop/lane.h"
 #include "loop/timer.h"
 
 #include <sys/queue.h>
@@ -71,7 +72,7 @@ struct slurm_run {
 	bool cancel_sent;
 	bool maybe_token;               /* LOOKING: perhaps only because of a bad token */
 	bool told_started;
-	bool checking;                  /* a worker looks into its directory */
+	bool checking;                  /* somebody looks into its directory */
 	bool look_again;                /* asked for meanwhile */
 	unsigned looks, sends;
 	int64_t look_from_ms;           /* listings begun before this say nothing about it */
@@ -130,6 +131,7 @@ struct slurm {
 	int64_t rate_ms;
 
 	/* slurm_files.c */
+	struct lane *files;             /* NULL: not needed yet */
 	bool dir_busy, dir_ok;          /* a probe is under way; the last one was well */
 	int64_t dir_asked_ms, sweep_ms;
 	long sweep_at;

@@ -1,4 +1,4 @@
-/* slurm_files.c - the shared directory of a Slurm pool, from worker threads
+/* slurm_files.c - the shared directory of a Slurm pool, from a thread of its own
  *
  * A network file system may hang, so the loop never touches it, but for the reading of a log,
  * and for that only while it has just been seen alive.
@@ -36,12 +36,12 @@ enum job_kind { JOB_LOOK = 1, JOB_MAKE, JOB_CLAIM, JOB_TAKE, JOB_SETTLED, JOB_GI
 /* In a `started` that the daemon made, where a job writes its number. */
 static const char by_daemon[] = "taken\n";
 
-/* Filled in by the loop, answered by the worker, read by the loop. */
+/* Filled in by the loop, answered by the thread, read by the loop. */
 struct job {
-	uv_work_t work;
-	struct slurm *s;
+	struct lane_job lane;
+	struct slurm *s;                /* only for the loop: a thread that hangs may outlive it */
 	enum job_kind kind;
-	const char *dir;                /* of s->conf, which outlives us */
+	char *dir;
 	int64_t keep_s;
 	uid_t uid;                      /* whose its directory is to be; 0: ours */
 	long sweep_at;                  /* where the walk goes on */
@@ -53,7 +53,7 @@ struct job {
 	char text[RUN_TEXT_MAX];
 };
 
-/* ---- in a worker ---- */
+/* ---- on the thread ---- */
 
 static bool mtime_of(int dirfd, const char *run_id, const char *file, int64_t *ret_ms)
 {
@@ -237,9 +237,9 @@ static void sweep(struct job *j, int dirfd)
 	closedir(d);
 }
 
-static void work(uv_work_t *w)
+static void work(struct lane_job *l)
 {
-	struct job *j = w->data;
+	struct job *j = (struct job *)l;
 	int dirfd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	j->what = SLURM_FILE_ERROR;
@@ -264,18 +264,27 @@ static void work(uv_work_t *w)
 
 /* ---- on the loop ---- */
 
-static void over(uv_work_t *w, int status)
+static void drop(struct lane_job *l)
 {
-	struct job *j = w->data;
+	struct job *j = (struct job *)l;
+
+	free((void *)j->ev.outputs);
+	free(j->dir);
+	free(j);
+}
+
+static void over(struct lane_job *l)
+{
+	struct job *j = (struct job *)l;
 	struct slurm *s = j->s;
 	struct slurm_run *r;
 
-	if (!s->freed && j->kind == JOB_PROBE) {
+	if (j->kind == JOB_PROBE) {
 		s->dir_busy = false;
 		s->dir_ok = j->what != SLURM_FILE_ERROR;
 		if (j->sweep)
 			s->sweep_at = j->sweep_at;
-	} else if (!s->freed && j->kind != JOB_SETTLED && j->kind != JOB_GIVEN_UP) {
+	} else if (j->kind != JOB_SETTLED && j->kind != JOB_GIVEN_UP) {
 		r = slurm_run_find(s, j->run_id);
 		if (r && r->checking) {
 			r->checking = false;
@@ -285,29 +294,31 @@ static void over(uv_work_t *w, int status)
 				slurm_run_file(r, j->what, j->holder, &j->ev, j->text);
 		}
 	}
-	free((void *)j->ev.outputs);
-	free(j);
-	slurm_work_over(s);
+	drop(l);
 }
 
 static struct job *queue(struct slurm *s, enum job_kind kind, const char *run_id)
 {
 	struct job *j = mem_alloc(sizeof(*j));
 
-	*j = (struct job){ .s = s, .kind = kind, .dir = s->conf.dir, .keep_s = s->conf.keep_runs_s,
+	*j = (struct job){ .lane = { work, over, drop }, .s = s, .kind = kind,
+			    .dir = mem_strdup(s->conf.dir), .keep_s = s->conf.keep_runs_s,
 			    .uid = s->conf.uid };
-	j->work.data = j;
 	snprintf(j->run_id, sizeof(j->run_id), "%s", run_id);
-	s->works++;
 	return j;
 }
 
+/* Whether the directory is alive is asked before all that waits. */
 static void go(struct job *j)
 {
-	uv_queue_work(j->s->loop, &j->work, work, over);
+	struct slurm *s = j->s;
+
+	if (!s->files)
+		s->files = lane_new(s->loop);
+	lane_add(s->files, &j->lane, j->kind == JOB_PROBE);
 }
 
-/* One worker at a time in the directory of a run. */
+/* One look at a time into the directory of a run. */
 static void ask(struct slurm_run *r, enum job_kind kind)
 {
 	if (r->checking)
@@ -316,7 +327,7 @@ static void ask(struct slurm_run *r, enum job_kind kind)
 	go(queue(r->s, kind, r->id));
 }
 
-/* What a worker sees now may be older than what made us ask. */
+/* What the thread sees now may be older than what made us ask. */
 static void ask_now(struct slurm_run *r, enum job_kind kind)
 {
 	r->look_again = r->checking;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -206,6 +207,10 @@ void slurm_tell_seen(struct slurm *s)
 	seen.ahead_s = s->conf.ahead_s;
 	read_queue(s, &a, &seen);
 	s->told_up = true;
-	slurm_tell_pool(s, true, &seen);
+	if (slurm_files_hang(s)) {              /* the cluster is well, but nothing new can begin */
+		snprintf(s->why, sizeof(s->why), "the shared directory does not answer");
+		s->why_zh = "共享目录没有应答";
+	}
+	slurm_tell_pool(s, !*s->why, &seen);
 	arena_done(&a);
 }

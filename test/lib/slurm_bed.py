@@ -1,5 +1,6 @@
 """slurm_bed.py - a daemon with pools on the real Slurm clusters of test/rigs/slurm-rig"""
 
+import ctypes
 import json
 import os
 import pathlib
@@ -129,6 +130,29 @@ class Node(Daemon):
 
     def run_id(self, task, attempt=1):
         return f"{self.api.get('/v1/node').json()['node']}-{task}-{attempt}"
+
+
+class Hung:
+    """A directory that does not answer, as one of a network file system whose server is away: a FUSE
+    file system that nobody serves lies over it."""
+
+    def __init__(self, path):
+        self.path, self.libc = os.fsencode(path), ctypes.CDLL(None, use_errno=True)
+
+    def __enter__(self):
+        try:
+            self.fuse = os.open("/dev/fuse", os.O_RDWR)
+        except OSError:
+            pytest.skip("a directory that hangs needs /dev/fuse")
+        options = f"fd={self.fuse},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
+        if self.libc.mount(b"hung", self.path, b"fuse", 0, options):
+            os.close(self.fuse)
+            pytest.skip("a directory that hangs needs the right to mount")
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.fuse)             # who waits gets an error
+        self.libc.umount2(self.path, 2)
 
 
 def until(look, seconds=30, what=None):

@@ -15,7 +15,7 @@ import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from client import Daemon  # noqa: E402
-from slurm_bed import Node, Rig, needs_slurm, until  # noqa: E402
+from slurm_bed import Hung, Node, Rig, needs_slurm, until  # noqa: E402
 
 pytestmark = needs_slurm
 
@@ -335,6 +335,48 @@ def test_pools_add_says_what_is_wrong(node, rig):
                     (add(node, rig, "--partition", "none"), 'no partition "none"')):
         assert r.returncode == 1 and word in r.stderr and r.stdout == ""
     assert node.cli("pools", "add", "new", "--engine", "local").returncode == 2
+
+
+# ---- a shared directory that hangs ----
+
+def test_directories_that_hang_hold_up_their_own_pools_only(rig):
+    """More pools than libuv has threads: their looks took all, and nobody could log in."""
+    parts = {f"east-{i}": {} for i in range(5)}
+    with Node(rig, ("east", "west"), parts=parts) as node:
+        for pool in ("east", "west", *parts):
+            node.up(pool)
+        for pool in ("west", *parts):
+            node.api.post(f"/v1/pools/{pool}/drain", json={"reason": "east first"})
+        runs = node.sh("sleep 9; exit 7")
+        node.api.wait(runs, ("running",))
+        with Hung(node.where / "east"):
+            time.sleep(3)
+            with node.client(token="") as nobody:
+                assert nobody.post("/v1/session", json={"user": "nobody", "password": "a guess"}).status_code == 401
+            time.sleep(4)
+            waits = node.sh("true")
+            time.sleep(1)
+            assert node.api.get(f"/v1/tasks/{waits}").json()["state"] == "waiting"
+            assert "shared directory does not answer" in node.up("east", want=False)["why"]
+            assert len(node.runs(waits)) <= 1
+            node.api.post("/v1/pools/west/resume")
+            assert node.api.wait(waits)["state"] == "done" and node.runs(waits)[-1]["pool"] == "west"
+        assert node.api.wait(runs)["exit_code"] == 7 and len(node.runs(runs)) == 1
+
+
+def test_a_daemon_stops_while_its_directory_hangs(rig):
+    node = Node(rig)
+    node.env["ASAN_OPTIONS"] = "detect_leaks=0"     # it would wait for the thread that hangs
+    with node:
+        node.up()
+        runs = node.sh("sleep 4; exit 7")
+        node.api.wait(runs, ("running",))
+        with Hung(node.where / "east"):
+            time.sleep(3)
+            began = time.monotonic()
+            assert node.stop() == 0 and time.monotonic() - began < 10
+        node.start()
+        assert node.api.wait(runs)["exit_code"] == 7 and len(node.runs(runs)) == 1
 
 
 # ---- the door and the controller ----
