@@ -312,3 +312,20 @@ class Daemon:
                 print(self.log)
             if self.own:
                 shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def files_below(directory):
+    """Every file there, as (path, bytes)."""
+    for path in pathlib.Path(directory).rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            yield path, path.read_bytes()
+
+
+def processes(but=()):
+    """What the list of processes shows: command line and environment of each, as (path, bytes)."""
+    for path in (p for name in ("cmdline", "environ") for p in pathlib.Path("/proc").glob(f"[0-9]*/{name}")):
+        if int(path.parent.name) not in but:
+            try:
+                yield path, path.read_bytes()
+            except OSError:             # it ended meanwhile
+                pass

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from client import ROOT, Daemon  # noqa: E402
+from client import POOL, ROOT, Daemon, files_below, processes  # noqa: E402
 
 FAKE = {"name": "p", "tier": "centre", "region": "cn/50", "engine": "fake", "clearance": 4,
         "groups": [{"count": 1, "cpus": 8, "memory_mb": 65536}], "options": {"run_ms": 5}}
@@ -71,37 +71,48 @@ def test_every_threat_says_how_it_is_proved_or_that_it_is_not():
 
 # ---- secrets ----
 
-def files_below(directory):
-    for path in pathlib.Path(directory).rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            yield path, path.read_bytes()
-
-
-def command_lines():
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            yield path, path.read_bytes()
-        except OSError:
-            pass
-
-
 def answers(api):
     for path in ("/v1/tokens", "/v1/node", "/v1/pools", "/v1/tasks", "/v1/datasets", "/metrics", "/v1/audit",
-                 "/v1/users", "/v1/tenants"):
+                 "/v1/users", "/v1/tenants", "/v1/session", "/v1/tasks/1", "/v1/tasks/1/runs", "/v1/tasks/1/logs",
+                 "/v1/quota", "/v1/history", "/v1/pools/centre"):
         for response in (api.get(path), api.get(path + "?nonsense=1")):
             yield path, response.content
     yield "wrong", api.get("/v1/nowhere").content
 
 
+ALL_SEEN = "cat /proc/self/environ /proc/$PPID/environ | tr '\\0' '\\n'; ls -l /proc/self/fd; sleep 60"
+
+
+def passwords(d, secrets):
+    """The first one, the one after it, a wrong one, and the token of the session."""
+    d.api.post("/v1/users", json={"name": "sun", "tenant": "default", "roles": ["security"]})
+    secrets["once"] = d.api.post("/v1/users/sun/password").json()["password"]
+    secrets["password"], secrets["wrong password"] = "correct horse battery staple", "incorrect horse battery staple"
+    with d.client(token="") as nobody:
+        session = nobody.post("/v1/session", json={"user": "sun", "password": secrets["once"]}).json()["token"]
+        assert nobody.post("/v1/session", json={"user": "sun", "password": secrets["wrong password"]}).status_code == 401
+        assert nobody.post("/v1/session", json={"user": secrets["wrong password"], "password": 7}).status_code == 400
+    with d.client(session) as sun:
+        change = {"old": secrets["once"], "new": secrets["password"]}
+        assert sun.post("/v1/session/password", json={**change, "old": secrets["wrong password"]}).status_code == 401
+        assert sun.post("/v1/session/password", json=change).status_code == 204
+    secrets["session"] = session
+
+
 def test_no_secret_is_anywhere_but_where_it_belongs(tmp_path):
-    with Daemon({"pools": [FAKE]}, directory=tmp_path) as d:
-        secrets = {"first": d.token}
+    secrets = {"of the environment": "s3cret-of-the-daemons-environment"}
+    with Daemon({"pools": [FAKE, POOL], "log": "debug"}, directory=tmp_path,
+                env={"TOKEN_OF_SOMETHING": secrets["of the environment"]}) as d:
+        secrets["first"] = d.token
+        job = d.api.submit(script=ALL_SEEN, pools=["centre"])["id"]
+        d.api.wait(job, ("running",))
         d.api.post("/v1/tenants", json={"name": "lab"})
         for name, roles in (("ann", ["user"]), ("eve", ["auditor"])):
             made = d.api.post("/v1/tokens", json={"name": name, "tenant": "lab", "roles": roles})
             secrets[name] = made.json()["token"]
+        passwords(d, secrets)
         api = d.client(secrets["ann"])
-        api.wait(api.submit(command=["true"])["id"])
+        api.wait(api.submit(command=["true"], pools=["p"])["id"])
         # A wrong token, a token in the wrong place, a token with one letter changed.
         wrong = secrets["ann"][:-1] + ("A" if secrets["ann"][-1] != "A" else "B")
         assert d.client(wrong).get("/v1/tasks").status_code == 401
@@ -109,7 +120,12 @@ def test_no_secret_is_anywhere_but_where_it_belongs(tmp_path):
         assert d.cli("ls", "--token-file", "/nowhere").returncode != 0
         seen = [(f"answer {path}", body) for client in (d.api, api, d.client(secrets["eve"]))
                 for path, body in answers(client)]
-        seen += [(str(path), body) for path, body in command_lines()]
+        shown = [(str(path), body) for path, body in processes(but=[d.process.pid])]
+        assert any(b"suanlu-shim" in body and str(tmp_path).encode() in body for _, body in shown)
+        assert any(b"SUANLU_RUN=" in body for _, body in seen)
+        seen += shown + [("/proc/daemon/cmdline", pathlib.Path(f"/proc/{d.process.pid}/cmdline").read_bytes())]
+        d.api.post(f"/v1/tasks/{job}/cancel")
+        d.api.wait(job)
         d.kill()
     seen += [(str(path), body) for path, body in files_below(tmp_path)]
     assert any(path.endswith("suanlu.db") for path, _ in seen) and any(path.endswith("/log") for path, _ in seen)
