@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -254,6 +255,38 @@ static void a_head_request_gets_no_body(void **state)
 	hear(&b, &c, "GET /after 0");
 	assert_non_null(strstr(c.in.data, "Content-Length: 9\r\n"));
 	assert_null(strstr(c.in.data, "HEAD /h"));
+}
+
+static unsigned acks;
+
+int __real_setsockopt(int fd, int level, int name, const void *v, socklen_t n);
+int __wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t n);
+
+int __wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t n)
+{
+	acks += level == IPPROTO_TCP && name == TCP_QUICKACK;
+	return __real_setsockopt(fd, level, name, v, n);
+}
+
+static void a_head_whose_body_is_to_come_is_acknowledged_at_once(void **state)
+{
+	BED(b);
+	CLIENT(b, c);
+
+	acks = 0;
+	say(&b, &c, "POST /a HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi");
+	hear(&b, &c, "POST /a 2");
+	say(&b, &c, "GET /b HTTP/1.1\r\n" HOST "\r\n");
+	hear(&b, &c, "GET /b 0");
+	assert_int_equal(acks, 0);      /* the answer does that */
+	say(&b, &c, "POST /c HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n");
+	run_until(&b, &b.heads, 3);
+	assert_int_equal(acks, 1);
+	say(&b, &c, "h");
+	run_until(&b, &acks, 2);
+	say(&b, &c, "i");
+	hear(&b, &c, "POST /c 2");
+	assert_int_equal(acks, 2);
 }
 
 static void an_answer_of_204_has_neither_body_nor_length(void **state)
@@ -674,6 +707,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_is_answered_and_the_connection_stays),
 		cmocka_unit_test(requests_in_one_packet_are_answered_in_order),
+		cmocka_unit_test(a_head_whose_body_is_to_come_is_acknowledged_at_once),
 		cmocka_unit_test(a_head_request_gets_no_body),
 		cmocka_unit_test(an_answer_of_204_has_neither_body_nor_length),
 		cmocka_unit_test(an_old_client_is_answered_and_closed),
