@@ -79,8 +79,7 @@ void reply_send_now(struct api_call *c)
 	/* The call dies with the request. */
 	c->out = (struct buf){ 0 };
 	call_done(c);
-	http_reply(req, c->status, c->type, out.data, out.len);
-	buf_done(&out);
+	http_reply_take(req, c->status, c->type, &out);
 }
 
 void reply_send(struct api_call *c)

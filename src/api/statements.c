@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "loop/work.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,9 @@ enum format { FORMAT_JSON, FORMAT_CSV, FORMAT_XLSX };
 struct asking {
 	struct walk walk;               /* first */
 	struct api_call *call;          /* NULL: the client is gone */
-	struct statement *s;
+	struct statement *s;            /* NULL: the document is made */
+	enum party party;
+	char month[8];
 	enum format format;
 	bool full;
 	struct buf out;                 /* the document, and what went wrong with it */
@@ -70,6 +73,7 @@ static void make(void *arg)
 		x->made = statement_xlsx(x->s, &x->out, &x->err);
 	else
 		statement_json(x->s, &x->out);
+	x->s = statement_free(x->s);    /* a hundred thousand lines are not freed in no time */
 }
 
 static void answer(struct api_call *c, struct asking *x)
@@ -90,7 +94,7 @@ static void answer(struct api_call *c, struct asking *x)
 	if (x->format != FORMAT_JSON)
 		http_reply_header(c->req, "Content-Disposition",
 				  arena_printf(&c->req->arena, "attachment; filename=\"%s-%s.%s\"",
-					       parties[x->s->party], x->s->month,
+					       parties[x->party], x->month,
 					       x->format == FORMAT_CSV ? "csv" : "xlsx"));
 	reply_send(c);
 }
@@ -237,6 +241,8 @@ void api_statement(struct api_call *c)
 		reply_no(c, NO_BAD_REQUEST, "month", "must be a month such as 2026-11", NULL);
 		return;
 	}
+	x->party = party;
+	snprintf(x->month, sizeof(x->month), "%s", x->s->month);
 	x->s->by_day = by == 1;
 	x->s->zh = lang == 1;
 	x->walk.row = on_row;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,8 @@ static void on_written(uv_write_t *w, int status)
 		conn_enter(c, c->phase);        /* progress: the deadline moves */
 	else if (c->phase == CONN_LINGER)
 		shut_our_side(c);
+	else if (c->x->sent < c->x->body.len)
+		conn_send_piece(c);
 	else if (c->x->answered)
 		conn_finish(c);
 	else
@@ -412,6 +415,29 @@ int conn_send(struct http_conn *c, const uv_buf_t *bufs, unsigned n)
 	b.len = tls_give(c->tls, &data);
 	b.base = data;
 	r = send_plain(c, &b, 1);
+	tls_given(c->tls);
+	return r;
+}
+
+/* Always queued, even if the kernel would take it now: on_written() comes in a later turn. */
+int conn_send_piece(struct http_conn *c)
+{
+	struct exchange *x = c->x;
+	size_t left = x->body.len - x->sent, n = left < HTTP_PIECE ? left : HTTP_PIECE;
+	uv_buf_t b = uv_buf_init(x->body.data + x->sent, (unsigned)n);
+	char *data;
+	int r;
+
+	x->sent += n;
+	if (!c->tls)
+		return send_rest(c, &b, 1, 0, n);
+	if (tls_write(c->tls, b.base, n)) {
+		conn_close(c);
+		return -EPROTO;
+	}
+	b.len = tls_give(c->tls, &data);
+	b.base = data;
+	r = send_rest(c, &b, 1, 0, b.len);
 	tls_given(c->tls);
 	return r;
 }

@@ -40,6 +40,7 @@ enum {
 	HTTP_READ_MAX = 64 * 1024,      /* the read buffer that all connections share */
 	HTTP_AHEAD_MAX = 16 * 1024,     /* stop reading: a successor's bytes wait in the socket */
 	HTTP_EXTRA_MAX = 4 * 1024,      /* response headers of the handler */
+	HTTP_PIECE = 64 * 1024,         /* of a long body; libuv makes up to nine writes in one turn */
 	HTTP_POOL_MAX = 256,            /* exchanges kept for the next request, ~10 KiB each */
 	HTTP_LINGER_MS = 2000,
 	HTTP_LINGER_BYTES = 16 << 20,   /* … or so much: a client that is still sending must see the 413 */
@@ -53,6 +54,8 @@ struct exchange {
 	struct http_parse *parse;
 	struct buf extra;               /* response header lines */
 	struct buf ahead;               /* bytes of the successor; one read may pass AHEAD_MAX */
+	struct buf body;                /* of the answer, when it is long … */
+	size_t sent;                    /* … and how much of it was handed on */
 	struct exchange *next;          /* in the pool */
 	bool headed;                    /* head() agreed: an answer or gone() follows */
 	bool in_head;                   /* head() is running: finish after it */
@@ -115,6 +118,9 @@ void conn_late(struct http_conn *c);            /* its phase's deadline has pass
 /* Send now what the kernel takes and queue a copy of the rest.  0: all is sent;
  * 1: some is queued; negative: the connection is closing. */
 int conn_send(struct http_conn *c, const uv_buf_t *bufs, unsigned n);
+
+/* The next piece of x->body; the rest follows when it is taken.  Returns like conn_send(). */
+int conn_send_piece(struct http_conn *c);
 
 /* A few bytes at once, or not at all: false. */
 bool conn_push(struct http_conn *c, const char *p, size_t n);

@@ -34,6 +34,7 @@ struct exchange *exchange_free(struct exchange *x)
 		arena_done(&x->req.arena);
 		buf_done(&x->extra);
 		buf_done(&x->ahead);
+		buf_done(&x->body);
 		http_parse_free(x->parse);
 		free(x);
 	}
@@ -50,6 +51,7 @@ void exchange_put(struct http_server *s, struct exchange *x)
 	}
 	arena_reset(&x->req.arena);
 	buf_reset(&x->extra);
+	buf_done(&x->body);
 	if (x->ahead.cap) {
 		buf_done(&x->ahead);
 		buf_init(&x->ahead, HTTP_READ_MAX);

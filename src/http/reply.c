@@ -121,6 +121,32 @@ void http_reply(struct http_request *req, unsigned status, const char *type, con
 		conn_finish(c);
 }
 
+void http_reply_take(struct http_request *req, unsigned status, const char *type, struct buf *body)
+{
+	struct exchange *x = exchange_of(req);
+	struct http_conn *c = req->conn;
+	struct answer a = { status, type, LENGTH, body->len, .extra = &x->extra };
+	char head[HEAD_BYTES];
+	uv_buf_t b;
+
+	if (body->len <= HTTP_PIECE || x->in_head || !strcmp(req->method, "HEAD")) {
+		http_reply(req, status, type, body->data, body->len);
+		buf_done(body);
+		return;
+	}
+	x->body = *body;
+	*body = (struct buf){ 0 };
+	x->sent = 0;
+	if (!take_answer(c, x))
+		return;
+	a.keep = x->keep;
+	a.minor = http_parse_minor(x->parse);
+	b = uv_buf_init(head, (unsigned)compose(&a, head));
+	x->answered = true;
+	if (!conn_send(c, &b, 1))
+		conn_send_piece(c);
+}
+
 /* ---- errors ---- */
 
 static void put_pair(struct buf *b, const char *key, const char *value)

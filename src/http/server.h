@@ -18,6 +18,7 @@
 #define HTTP_SERVER_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -121,6 +122,10 @@ void http_reply_header(struct http_request *req, const char *name, const char *v
 /* The whole answer.  `body` is copied.  `req` is invalid afterwards. */
 void http_reply(struct http_request *req, unsigned status, const char *type, const void *body,
 		size_t len);
+
+/* The same of a body that may be long: it is taken, not copied (`body` is done with), and sent a piece at
+ * a time, others having their turn of the loop in between. */
+void http_reply_take(struct http_request *req, unsigned status, const char *type, struct buf *body);
 
 /* The project's error object: {"code","message","detail","hint"}; detail and
  * hint may be NULL.  Answers like http_reply. */

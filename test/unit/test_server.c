@@ -67,6 +67,12 @@ static void on_request(void *arg, struct http_request *req)
 		http_stream_begin(req, 200, "text/event-stream");
 	} else if (!strcmp(req->path, "/big")) {
 		http_reply(req, 200, "text/plain", b->big, BIG);
+	} else if (!strcmp(req->path, "/long")) {
+		struct buf long_one;
+
+		buf_init(&long_one, BIG);
+		buf_add(&long_one, b->big, BIG);
+		http_reply_take(req, 200, "text/plain", &long_one);
 	} else if (!strcmp(req->path, "/none")) {
 		http_reply(req, 204, "text/plain", NULL, 0);
 	} else {
@@ -255,6 +261,82 @@ static void a_head_request_gets_no_body(void **state)
 	hear(&b, &c, "GET /after 0");
 	assert_non_null(strstr(c.in.data, "Content-Length: 9\r\n"));
 	assert_null(strstr(c.in.data, "HEAD /h"));
+}
+
+/* What the server hands on in one call. */
+
+static size_t most;
+
+static void note(const uv_buf_t *bufs, unsigned n)
+{
+	size_t total = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		total += bufs[i].len;
+	most = total > most ? total : most;
+}
+
+int __real_uv_write(uv_write_t *w, uv_stream_t *s, const uv_buf_t *bufs, unsigned n, uv_write_cb cb);
+int __wrap_uv_write(uv_write_t *w, uv_stream_t *s, const uv_buf_t *bufs, unsigned n, uv_write_cb cb);
+int __real_uv_try_write(uv_stream_t *s, const uv_buf_t *bufs, unsigned n);
+int __wrap_uv_try_write(uv_stream_t *s, const uv_buf_t *bufs, unsigned n);
+
+int __wrap_uv_write(uv_write_t *w, uv_stream_t *s, const uv_buf_t *bufs, unsigned n, uv_write_cb cb)
+{
+	note(bufs, n);
+	return __real_uv_write(w, s, bufs, n, cb);
+}
+
+int __wrap_uv_try_write(uv_stream_t *s, const uv_buf_t *bufs, unsigned n)
+{
+	note(bufs, n);
+	return __real_uv_try_write(s, bufs, n);
+}
+
+static void a_long_answer_goes_out_in_pieces(void **state)
+{
+	BED(b);
+	CLIENT(b, c);
+	CLIENT(b, other);
+
+	most = 0;
+	say(&b, &c, "GET /long HTTP/1.1\r\n" HOST "\r\nGET /after HTTP/1.1\r\n" HOST "\r\n");
+	/* It does not read on, and others are served. */
+	say(&b, &other, "GET /x HTTP/1.1\r\n" HOST "\r\n");
+	hear(&b, &other, "GET /x 0");
+	hear(&b, &c, "GET /after 0");
+	assert_in_range(most, 1000, 128 * 1024);
+	assert_non_null(strstr(c.in.data, "Content-Length: 4194304\r\n"));
+	assert_int_equal(strspn(strstr(c.in.data, "\r\n\r\n") + 4, "x"), BIG);
+}
+
+static void a_long_answer_to_head_is_its_length_alone(void **state)
+{
+	BED(b);
+	CLIENT(b, c);
+
+	say(&b, &c, "HEAD /long HTTP/1.1\r\n" HOST "\r\nGET /after HTTP/1.1\r\n" HOST "\r\n");
+	hear(&b, &c, "GET /after 0");
+	assert_non_null(strstr(c.in.data, "Content-Length: 4194304\r\n"));
+	assert_null(strstr(c.in.data, "xxx"));
+}
+
+static void a_client_that_leaves_in_a_long_answer_harms_nobody(void **state)
+{
+	BED(b);
+	CLIENT(b, other);
+	struct client c;
+
+	client_open(&b, &c);
+	say(&b, &c, "GET /long HTTP/1.1\r\n" HOST "\r\n");
+	hear(&b, &c, "xxx");
+	client_done(&c);
+	for (int i = 0; i < 25000 && http_server_conns(b.s) > 1; i++)
+		pump(&b);
+	say(&b, &other, "GET /x HTTP/1.1\r\n" HOST "\r\n");
+	hear(&b, &other, "GET /x 0");
+	assert_int_equal(http_server_conns(b.s), 1);
+	assert_int_equal(b.gone, 0);            /* it had its answer */
 }
 
 static unsigned acks;
@@ -707,6 +789,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_is_answered_and_the_connection_stays),
 		cmocka_unit_test(requests_in_one_packet_are_answered_in_order),
+		cmocka_unit_test(a_long_answer_goes_out_in_pieces),
+		cmocka_unit_test(a_long_answer_to_head_is_its_length_alone),
+		cmocka_unit_test(a_client_that_leaves_in_a_long_answer_harms_nobody),
 		cmocka_unit_test(a_head_whose_body_is_to_come_is_acknowledged_at_once),
 		cmocka_unit_test(a_head_request_gets_no_body),
 		cmocka_unit_test(an_answer_of_204_has_neither_body_nor_length),
