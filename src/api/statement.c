@@ -217,23 +217,26 @@ static int row_budget(struct statement *s, const struct store_row *row, const js
 /* For its issuer and its tenant. */
 static int row_voucher(struct statement *s, const struct store_row *row, const json_t *doc)
 {
-	char note[280];
+	bool withdrawn = json_object_get(doc, "withdrawn") != NULL;
+	int64_t id = json_integer_value(json_object_get(doc, withdrawn ? "withdrawn" : "id"));
+	int64_t micro = json_integer_value(json_object_get(doc, withdrawn ? "left_micro"
+									  : "face_micro"));
+	char note[LABEL_REASON_MAX + 64];
 	struct line l = {
-		.kind = LINE_VOUCHER, .at_ms = row->at_ms, .note = note,
-		.tenant = json_string_value(json_object_get(doc, "tenant")),
+		.kind = withdrawn ? LINE_WITHDRAWAL : LINE_VOUCHER, .at_ms = row->at_ms,
+		.tenant = json_string_value(json_object_get(doc, "tenant")), .note = note,
 	};
-	int64_t face = json_integer_value(json_object_get(doc, "face_micro"));
 
 	if (!same(json_string_value(json_object_get(doc, s->party == PARTY_ISSUER ? "issuer" :
 						    "tenant")), s->name) ||
 	    s->party == PARTY_OWNER)
 		return 1;
-	snprintf(note, sizeof(note), "#%lld %lld.%06lld %s",
-		 (long long)json_integer_value(json_object_get(doc, "id")),
-		 (long long)(face / 1000000), (long long)(face % 1000000),
-		 json_string_value(json_object_get(doc, "title")));
-	/* A voucher is no money of the tenant's: it is told, not counted. */
-	l.in_micro = s->party == PARTY_ISSUER ? face : 0;
+	snprintf(note, sizeof(note), "#%lld %lld.%06lld %s", (long long)id,
+		 (long long)(micro / 1000000), (long long)(micro % 1000000),
+		 json_string_value(json_object_get(doc, withdrawn ? "reason" : "title")));
+	/* A voucher is no money of the tenant's, and a withdrawal moves none: what is reserved is paid
+	 * still.  Both are told, not counted. */
+	l.in_micro = s->party == PARTY_ISSUER && !withdrawn ? micro : 0;
 	return line_add(s, &l);
 }
 

@@ -42,6 +42,7 @@ static const char *const kinds[LINE_KINDS][3] = {
 	[LINE_REFUND] = { "Refund", "退款", "refund" },
 	[LINE_BUDGET] = { "Budget", "预算", "budget" },
 	[LINE_VOUCHER] = { "Voucher", "算力券", "voucher" },
+	[LINE_WITHDRAWAL] = { "Withdrawal", "算力券撤回", "withdrawal" },
 };
 
 const char *statement_title(const struct statement *s)

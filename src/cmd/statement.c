@@ -52,6 +52,7 @@ static const char *entry(const char *e)
 {
 	static const char *const words[][2] = {
 		{ "run", "运行" }, { "refund", "退款" }, { "budget", "预算" }, { "voucher", "算力券" },
+		{ "withdrawal", "撤回" },
 	};
 
 	for (size_t i = 0; e && i < ARRAY_LEN(words); i++)

@@ -107,8 +107,7 @@ static bool has_document(enum record_kind k)
 bool record_lasts(const struct record *r)
 {
 	return (r->kind == RECORD_END && r->money) || r->kind == RECORD_BUDGET ||
-	       r->kind == RECORD_REFUND ||
-	       (r->kind == RECORD_VOUCHER && !json_object_get(r->doc, "withdrawn"));
+	       r->kind == RECORD_REFUND || r->kind == RECORD_VOUCHER;
 }
 
 /* Writing. */

@@ -22,7 +22,7 @@ enum record_kind {
 
 	/* of the node: money.  The task rows CHOOSE and END carry what a run costs */
 	RECORD_PRICE = 40,      /* a price was set */
-	RECORD_VOUCHER = 41,    /* issued, or {"withdrawn": id} */
+	RECORD_VOUCHER = 41,    /* issued, or {"withdrawn": id} with what was left of it */
 	RECORD_BUDGET = 42,     /* a tenant's budget: money in or out, limited or not */
 	RECORD_REFUND = 43,     /* of a run's charge */
 	RECORD_CHECKPOINT = 44, /* a part of the ledger as it stands: see ledger_part() */

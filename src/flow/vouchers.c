@@ -124,8 +124,10 @@ int flow_voucher_withdraw(struct flow *f, uint32_t id, const char *reason, const
 	if (v->withdrawn)
 		return err_set(err, FLOW_E_CONFLICT, "it is withdrawn already");
 	commit(f, RECORD_VOUCHER, clock_now_ms(),
-	       json_pack("{s:I, s:s, s:s}", "withdrawn", (json_int_t)id, "reason", reason, "by",
-			 token_by(who)));
+	       json_pack("{s:I, s:s, s:s, s:s, s:s, s:I}", "withdrawn", (json_int_t)id, "reason",
+			 reason, "by", token_by(who), "issuer", v->issuer, "tenant", v->tenant,
+			 "left_micro",
+			 (json_int_t)ledger_voucher(f->books->ledger, ACCOUNT_VOUCHER, id)));
 	return 0;
 }
 

@@ -294,6 +294,43 @@ def test_statements_add_up_to_the_ledger_in_all_three_forms(node):
     assert tenant["voucher_micro"] == issuer["total_micro"]
 
 
+def test_a_withdrawn_voucher_has_a_line_and_the_statement_still_adds_up_to_the_ledger(node):
+    user = node.user("ended")
+    v = voucher(node, "ended", rate=0.3, issuer="henan")
+    kept = voucher(node, "ended", rate=0.1, issuer="henan")
+    run(user, "0.03", node)
+    left = ok(node.api.get(f"/v1/vouchers/{v['id']}"))["left_micro"]
+    assert 0 < left < v["face_micro"]
+    why = '"misused", =' + "x" * 280
+    ok(node.api.post(f"/v1/vouchers/{v['id']}/withdraw", json={"reason": why}))
+    run(user, "0.02", node)
+    note = f"#{v['id']} {left // YUAN}.{left % YUAN:06} {why}"
+    books = accounts(node)
+    for party, name in {"tenant": "ended", "issuer": "henan"}.items():
+        doc = ok(statement(node.api, **{party: name}))
+        gone = [line for line in doc["lines"] if line["entry"] == "withdrawal"]
+        assert [(g["note"], g["tenant"], g["in_micro"], g["total_micro"]) for g in gone] == [(note, "ended", 0, 0)]
+        entries = [line["entry"] for line in doc["lines"]]
+        assert entries.count("voucher") == 2 and entries[-1] == "run" and entries[-2] == "withdrawal"
+        _, lines, last = read_csv(statement(node.api, format="csv", **{party: name}))
+        assert [line[13] for line in lines if line[1] == "Withdrawal"] == [note]
+        _, rows, bottom = read_xlsx(statement(node.api, format="xlsx", **{party: name}))
+        assert [row[13] for row in rows if row[1] == "Withdrawal"] == [note]
+        for key, column in MONEY.items():
+            assert doc["sum"][key] == micro(last[column]) == sum(micro(line[column]) for line in lines)
+            assert doc["sum"][key] == round(bottom[column] * YUAN) == sum(round(r[column] * YUAN) for r in rows)
+        by_day = ok(statement(node.api, by="day", **{party: name}))
+        assert by_day["sum"] == doc["sum"]
+        assert sum(line["entry"] == "withdrawal" for line in by_day["lines"]) == 1
+    issuer = ok(statement(node.api, issuer="henan"))["sum"]
+    assert issuer["in_micro"] == v["face_micro"] + kept["face_micro"] == -books["issuer", "henan"]
+    now = ok(node.api.get("/v1/vouchers", params={"issuer": "henan"}))["vouchers"]
+    assert issuer["in_micro"] - issuer["total_micro"] == sum(x["left_micro"] for x in now)
+    assert now[0]["withdrawn"] and now[0]["left_micro"] == left
+    assert all(line["entry"] == "run" for line in ok(statement(node.api, owner="hub-co"))["lines"]
+               if line["tenant"] == "ended")
+
+
 def test_the_sum_of_all_tenants_is_that_of_all_owners(node):
     books = accounts(node)
     tenants = [name for kind, name in books if kind == "tenant"]

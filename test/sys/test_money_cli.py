@@ -61,6 +61,8 @@ def test_a_voucher_is_withdrawn_with_a_reason(node):
     assert "is withdrawn" in said(node, "voucher", "withdraw", "1", "--reason", "misused")
     said(node, "voucher", "withdraw", "1", "--reason", "again", code=7)
     assert "withdrawn" in said(node, "voucher", "show", "1")
+    assert "withdrawal" in said(node, "statement", "--issuer", "shanghai")
+    assert "撤回" in said(node, "statement", "--issuer", "shanghai", "--lang", "zh")
 
 
 def test_prices_are_set_and_listed(node):
