@@ -170,7 +170,7 @@ void api_pool_lost(struct api_call *c)
 	if (!p || call_json(c))
 		return;
 	dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
-	wire_str(&d, "reason", DEC_NEED, LABEL_REASON_MAX, wire_printable, &l.reason);
+	wire_str(&d, "reason", DEC_NEED, WIRE_REASON_MAX, wire_printable, &l.reason);
 	dec_str(&d, "task", DEC_OPT, 1, TASK_ID_TEXT_MAX, &task);
 	if (d.r == 0 && task && task_id_parse(task, &l.sub, &l.index))
 		dec_fail(&d, "task", "must be the id of a task, such as 12 or 12_3");
@@ -196,7 +196,7 @@ void api_pool_clearance(struct api_call *c)
 	dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
 	dec_level(&d, "clearance", DEC_OPT, &want.clearance);
 	wire_str(&d, "region", DEC_OPT, REGION_LEN_MAX, wire_region, &want.region);
-	wire_str(&d, "reason", DEC_NEED, LABEL_REASON_MAX, wire_printable, &want.reason);
+	wire_str(&d, "reason", DEC_NEED, WIRE_REASON_MAX, wire_printable, &want.reason);
 	if (d.r == 0 && !want.clearance && !want.region)
 		dec_fail(&d, "clearance", "or a region is needed: there is nothing to change");
 	r = dec_end(&d);

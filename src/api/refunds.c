@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 256, REASON_MAX = 300 };
+enum { PAGE = 256 };
 
 struct refund {
 	struct walk walk;               /* first */
@@ -134,7 +134,7 @@ static int read_body(struct api_call *c, struct refund *x)
 	dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
 	dec_u32(&d, "attempt", DEC_OPT, 1, UINT32_MAX, &x->attempt);
 	dec_i64(&d, "micro", DEC_OPT, 1, MONEY_RUN_MAX, &x->micro);
-	wire_str(&d, "reason", DEC_NEED, REASON_MAX, wire_printable, &x->reason);
+	wire_str(&d, "reason", DEC_NEED, WIRE_REASON_MAX, wire_printable, &x->reason);
 	if (!dec_end(&d))
 		return 0;
 	reply_err(c, d.r, &err);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "domain/wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -221,7 +222,7 @@ static int row_voucher(struct statement *s, const struct store_row *row, const j
 	int64_t id = json_integer_value(json_object_get(doc, withdrawn ? "withdrawn" : "id"));
 	int64_t micro = json_integer_value(json_object_get(doc, withdrawn ? "left_micro"
 									  : "face_micro"));
-	char note[LABEL_REASON_MAX + 64];
+	char note[WIRE_REASON_MAX + 64];
 	struct line l = {
 		.kind = withdrawn ? LINE_WITHDRAWAL : LINE_VOUCHER, .at_ms = row->at_ms,
 		.tenant = json_string_value(json_object_get(doc, "tenant")), .note = note,

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { REASON_MAX = 300 };
-
 /* The voucher with what the ledger says of it. */
 static json_t *voucher_doc(const struct flow *f, const struct voucher *v)
 {
@@ -114,7 +112,7 @@ static int reason_of(struct api_call *c, const char **ret)
 	if (call_json(c))
 		return 1;
 	dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
-	wire_str(&d, "reason", DEC_NEED, REASON_MAX, wire_printable, ret);
+	wire_str(&d, "reason", DEC_NEED, WIRE_REASON_MAX, wire_printable, ret);
 	if (!dec_end(&d))
 		return 0;
 	reply_err(c, d.r, &err);

@@ -14,8 +14,6 @@
 
 enum { O_TENANT = 256, O_ROLE, O_TITLE, O_STATE, O_REASON };
 
-enum { REASON_MAX = 400 };              /* as those that the API takes */
-
 static const struct opt opts[] = {
 	{ O_TENANT, "tenant", "TENANT", "new: for which tenant", "new：所属租户" },
 	{ O_ROLE, "role", "R,R", "new, change: user, operator, admin, security, auditor",
@@ -206,7 +204,7 @@ static int recover(const struct opt_part *p, const json_t *doc)
 	if (!state || !reason || json_object_size(doc) != 2)
 		return opt_usage("user", "%s", tr("`user recover` wants --state and --reason",
 						  "`user recover` 需要 --state 和 --reason"));
-	wrong = !*reason ? tr("is empty", "为空") : strlen(reason) > REASON_MAX ? tr("is too long", "过长") :
+	wrong = !*reason ? tr("is empty", "为空") : strlen(reason) > WIRE_REASON_MAX ? tr("is too long", "过长") :
 		wire_printable(reason);
 	if (wrong)
 		return opt_usage("user", tr("--reason %s", "--reason %s"), wrong);

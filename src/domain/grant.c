@@ -4,8 +4,6 @@
 
 #include "domain/wire.h"
 
-enum { REASON_TEXT_MAX = 300 };
-
 int grant_decode(const json_t *json, struct arena *arena, struct grant *ret, struct err *err)
 {
 	struct grant g = { .limited = true };
@@ -16,7 +14,7 @@ int grant_decode(const json_t *json, struct arena *arena, struct grant *ret, str
 	wire_str(&d, "tenant", DEC_NEED, 63, wire_name, &g.tenant);
 	dec_i64(&d, "add_micro", DEC_OPT, -GRANT_MAX, GRANT_MAX, &g.micro);
 	dec_bool(&d, "limited", DEC_OPT, &g.limited);
-	wire_str(&d, "reason", DEC_NEED, REASON_TEXT_MAX, wire_printable, &g.reason);
+	wire_str(&d, "reason", DEC_NEED, WIRE_REASON_MAX, wire_printable, &g.reason);
 	r = dec_end(&d);
 	if (!r)
 		*ret = g;

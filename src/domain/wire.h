@@ -8,6 +8,8 @@
 
 #include "base/json.h"
 
+enum { WIRE_REASON_MAX = 400 };         /* bytes of the reason that somebody gives for a change */
+
 typedef const char *(*wire_rule_fn)(const char *s);
 
 const char *wire_name(const char *s);           /* text_is_name() */

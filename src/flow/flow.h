@@ -252,7 +252,6 @@ int flow_pool_lost(struct flow *f, const char *name, const struct flow_lost *l,
 
 /* A level may be raised by its tenant; a label is lowered (level, region, place) by the security
  * role alone, with a `reason` in the document. */
-enum { LABEL_REASON_MAX = 400 };
 int flow_dataset_put(struct flow *f, const json_t *doc, const struct token *who,
 		     const struct dataset **ret, struct err *err);
 int flow_dataset_remove(struct flow *f, const char *name, const struct token *who,

@@ -285,9 +285,9 @@ static int dataset_read(const json_t *doc, const struct token *who, const char *
 	int e = 0;
 
 	*ret_reason = json_string_value(reason);
-	if (reason && !(*ret_reason && strlen(*ret_reason) <= LABEL_REASON_MAX &&
+	if (reason && !(*ret_reason && strlen(*ret_reason) <= WIRE_REASON_MAX &&
 			!wire_printable(*ret_reason)))
-		e = err_field(err, "reason", "must be a line of at most %d bytes", LABEL_REASON_MAX);
+		e = err_field(err, "reason", "must be a line of at most %d bytes", WIRE_REASON_MAX);
 	json_object_del(plain, "reason");
 	if (!e)
 		e = dataset_decode(plain, who->tenant, ret, err);

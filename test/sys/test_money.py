@@ -207,6 +207,18 @@ def test_a_voucher_that_is_withdrawn_keeps_what_it_promised_and_promises_no_more
     assert ok(user.get(f"/v1/vouchers/{v['id']}"))["used_micro"] == cost // 2
 
 
+def test_a_reason_has_the_same_limit_wherever_one_is_given(node):
+    user = node.user("reasons")
+    v = voucher(node, "reasons")
+    task = run(user, 0.05, node)
+    for path, doc in ((f"/v1/vouchers/{v['id']}/withdraw", {}), (f"/v1/tasks/{task['id']}/refund", {"micro": 1}),
+                      ("/v1/budgets", {"tenant": "reasons", "add_micro": 1}),
+                      ("/v1/pools/hub/clearance", {"clearance": "core"})):
+        r = node.api.post(path, json=dict(doc, reason="x" * 401))
+        assert (r.status_code, r.json()["field"]) == (400, "reason"), path
+        ok(node.api.post(path, json=dict(doc, reason="x" * 400)))
+
+
 def test_a_refund_gives_each_his_part_and_never_more_than_was_charged(node):
     user = node.user("sorry")
     v = voucher(node, "sorry")
