@@ -93,11 +93,17 @@ void share_settle(const struct flow *f, const struct task *t, int64_t run_ms, st
 
 /* ---- out of a record ---- */
 
+static void set_usage(struct flow *f, struct share *s, double usage)
+{
+	f->usage_all += usage - s->usage;
+	s->usage = usage;
+}
+
 static void moved(struct flow *f, struct share *s, int64_t at_ms, double charge)
 {
-	s->usage += charge * quota_grow(at_ms);
-	if (s->usage < 0)
-		s->usage = 0;
+	double usage = s->usage + charge * quota_grow(at_ms);
+
+	set_usage(f, s, usage < 0 ? 0 : usage);
 	s->dirty = true;
 	queue_turn(f, s);
 }
@@ -179,7 +185,7 @@ static int apply_usage(struct flow *f, const struct record *r)
 		if (!name || !usage)
 			return -EPROTO;
 		s = share_get(f, name);
-		s->usage = strtod(usage, NULL);
+		set_usage(f, s, strtod(usage, NULL));
 		s->month = json_integer_value(json_object_get(v, "month"));
 		s->accel_ms = json_integer_value(json_object_get(v, "accel_ms"));
 		s->dirty = false;
@@ -302,22 +308,21 @@ int flow_quota_set(struct flow *f, const char *tenant, const json_t *doc, const 
 
 void flow_quota(const struct flow *f, const char *tenant, struct flow_quota *ret)
 {
-	const struct share *s = share_find(f, tenant), *o, *tmp;
+	const struct share *s = share_find(f, tenant);
 	const struct tenant_entry *t = tenant_find(f, tenant);
 	int64_t now = clock_now_ms();
-	double all = 0;
 
 	*ret = (struct flow_quota){ .waiting = t ? (int64_t)t->waiting : 0 };
 	quota_default(&ret->quota);
-	HASH_ITER(hh, f->shares, o, tmp)
-		all += o->usage;
 	if (!s)
 		return;
 	ret->quota = s->quota;
 	ret->running = s->alive;
 	ret->accel_ms = accel_used(s, now);
 	ret->usage_hours = quota_now(s->usage, now) / 1e9 / 3600;
-	ret->usage_part = all > 0 ? s->usage / all : 0;
+	/* The sum is carried along and may have lost its last digits. */
+	if (s->usage > 0)
+		ret->usage_part = f->usage_all > s->usage ? s->usage / f->usage_all : 1;
 }
 
 const char *flow_quota_next(const struct flow *f, const char *after)

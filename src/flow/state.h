@@ -131,6 +131,7 @@ struct flow {
 	uint32_t nturns, turns_cap;
 	struct share *aside;            /* who had their part of this pass */
 	struct share *shares;           /* all tenants, by name */
+	double usage_all;               /* the sum of theirs */
 	struct share_run *share_runs;   /* by task */
 	struct quota_whole whole;
 	uint32_t closed_since;          /* submissions that ended since the last checkpoint of usage */

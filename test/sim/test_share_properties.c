@@ -475,6 +475,21 @@ static void many_kinds_of_task_of_one_tenant_do_not_hide_the_others(void **state
 	assert_true(flow_task(w->flow, no)->state == TASK_DONE);
 }
 
+/* Of all tenants: it is carried along, not added up for each. */
+static void the_parts_are_one(const struct world *w)
+{
+	struct flow_quota q;
+	double sum = 0;
+	char name[8];
+
+	for (unsigned i = 0; i < TENANTS; i++) {
+		snprintf(name, sizeof(name), "t%u", i);
+		flow_quota(w->flow, name, &q);
+		sum += q.usage_part;
+	}
+	assert_true(fabs(sum - 1) < 1e-9);
+}
+
 static void usage_is_the_same_after_a_restart(void **state)
 {
 	struct world *w = *state;
@@ -493,7 +508,9 @@ static void usage_is_the_same_after_a_restart(void **state)
 			flow_quota(w->flow, name, &before[i]);
 			assert_true(before[i].usage_hours > 0);
 		}
+		the_parts_are_one(w);
 		restart(w);
+		the_parts_are_one(w);
 		for (unsigned i = 0; i < TENANTS; i++) {
 			snprintf(name, sizeof(name), "t%u", i);
 			flow_quota(w->flow, name, &after);
