@@ -3,6 +3,7 @@
 #include "api/oidc.h"
 
 #include "base/clock.h"
+#include "base/fnv.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -271,11 +272,7 @@ static int to_caller(const struct oidc_config *c, const json_t *claims, struct t
 /* A number that tells callers apart, for limits of one caller: above all ids of tokens. */
 static uint32_t id_of(const char *name)
 {
-	uint32_t h = 2166136261U;
-
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 16777619U;     /* FNV-1a */
-	return h | 1U << 31;
+	return fnv32(name) | 1U << 31;
 }
 
 static int unknown_key(struct provider *p, struct err *err)

@@ -11,6 +11,7 @@
  */
 
 #include "base/clock.h"
+#include "base/fnv.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/engine.h"
@@ -329,16 +330,6 @@ static struct local *local_of(const struct engine *e)
 	return (struct local *)e;
 }
 
-/* FNV-1a of the directory. */
-static uint32_t mark_of(const char *dir)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *dir; dir++)
-		h = (h ^ (unsigned char)*dir) * 16777619u;
-	return h;
-}
-
 static struct engine *local_free(struct engine *e)
 {
 	struct local *l;
@@ -381,7 +372,7 @@ static int local_open(uv_loop_t *loop, const struct pool *p, const json_t *optio
 		local_free(&l->engine);
 		return r;
 	}
-	l->mark = mark_of(l->conf.dir);
+	l->mark = fnv32(l->conf.dir);
 	l->now = timer_new(loop, on_now, l);
 	l->tick = timer_new(loop, on_tick, l);
 	l->sweep = sweep_new(loop, l->dirfd, l->conf.keep_s);

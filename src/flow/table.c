@@ -2,6 +2,7 @@
 
 #include "flow/state.h"
 
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "select/shape.h"
 
@@ -77,15 +78,13 @@ static char *key_text(const char *tenant, const char *key)
 uint64_t doc_hash(const json_t *doc)
 {
 	json_t *plain = json_copy((json_t *)doc);
-	uint64_t h = 0xcbf29ce484222325ULL;
+	uint64_t h;
 	char *text;
 
 	json_object_del(plain, "data_level");
 	text = json_dumps(plain, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
 	json_decref(plain);
-
-	for (const char *p = text; p && *p; p++)
-		h = (h ^ (unsigned char)*p) * 0x100000001b3ULL;         /* FNV-1a */
+	h = fnv64(FNV64, text);
 	free(text);
 	return h;
 }

@@ -8,6 +8,7 @@
 
 #include "select/history.h"
 
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
@@ -106,11 +107,7 @@ static void key_make(struct key *k, const char *a, const char *b, const char *c)
 
 uint64_t history_hash(const char *text)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3ULL;      /* FNV-1a */
-	return h;
+	return fnv64(FNV64, text);
 }
 
 /* Pairs are looked up far more often than anything else, so their key is short.  Two pairs

@@ -2,18 +2,17 @@
 
 #include "select/shape.h"
 
+#include "base/fnv.h"
 #include "base/rng.h"
 
 static uint64_t mix_text(uint64_t h, const char *s)
 {
-	for (; s && *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3ULL;         /* FNV-1a */
-	return rng_mix(h, 0x7e);
+	return rng_mix(fnv64(h, s), 0x7e);
 }
 
 uint64_t spec_shape(const struct task_spec *s)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
+	uint64_t h = FNV64;
 
 	h = mix_text(h, s->tenant);
 	h = mix_text(h, s->kind);
