@@ -28,6 +28,7 @@ enum {
 	PROBE_LATE_MS = 1000,           /* a probe that takes longer: do not touch it */
 	SWEEP_EVERY_MS = 60 * 1000,
 	SWEEP_CALLS = 2000,             /* of the file system, in one go */
+	UNSETTLED_MAX = 32,             /* likewise: directories that are asked about */
 	LOG_READ_MAX = 1 << 20,
 };
 
@@ -46,6 +47,8 @@ struct job {
 	uid_t uid;                      /* whose its directory is to be; 0: ours */
 	long sweep_at;                  /* where the walk goes on */
 	bool sweep;
+	unsigned nunsettled;
+	char (*unsettled)[RUN_ID_MAX + 1];
 	char run_id[RUN_ID_MAX + 1];
 	enum slurm_file what;
 	uint64_t holder;
@@ -154,9 +157,9 @@ static int put(int dirfd, const char *run_id, const char *file, int flags, const
 	return *text && write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-/* A directory for the job's user and us: one user, or two in the group that the one above it is for; a
- * daemon that is root gives it away.  Also one that was left half made.  The job's user may have put a
- * link in its place.  Its descriptor, or -1. */
+/* A directory for the job's user and us: one user, or two in the group that the one above it is for, which
+ * is also the group of what they put there; a daemon that is root gives it away.  Also one that was left
+ * half made.  The job's user may have put a link in its place.  Its descriptor, or -1. */
 static int make_dir(const struct job *j, int above, const char *name)
 {
 	struct stat up, st;
@@ -167,8 +170,11 @@ static int make_dir(const struct job *j, int above, const char *name)
 	fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(above, &up) || fstat(fd, &st) || st.st_uid != geteuid())
 		return fd;
+	if (up.st_mode & 020 && st.st_gid != up.st_gid && fchown(fd, (uid_t)-1, up.st_gid))
+		log_warn("slurm", "run %s: its directory could not be given to group %u: %s", j->run_id,
+			 (unsigned)up.st_gid, strerror(errno));
 	if (up.st_mode & 020)
-		fchmod(fd, 0770 | (up.st_mode & 02000));
+		fchmod(fd, 02770);
 	if (j->uid && fchown(fd, j->uid, (gid_t)-1))
 		log_warn("slurm", "run %s: its directory could not be given to user %u: %s", j->run_id,
 			 (unsigned)j->uid, strerror(errno));
@@ -214,13 +220,42 @@ static void take(struct job *j, int dirfd)
 		j->what = SLURM_FILE_ERROR;
 }
 
+/* A run's directory in which nothing came or went for long; its run may still be going on. */
+static bool is_unsettled(int dirfd, const char *name, int64_t before_ms)
+{
+	struct stat st;
+	int64_t at;
+
+	return run_id_ok(name) && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode) && (int64_t)st.st_mtim.tv_sec * 1000 < before_ms &&
+	       !mtime_of(dirfd, name, "settled", &at);
+}
+
+/* False: no more, for now. */
+static bool ask_about(struct job *j, const char *run_id)
+{
+	if (!j->unsettled)
+		j->unsettled = mem_alloc(UNSETTLED_MAX * sizeof(*j->unsettled));
+	snprintf(j->unsettled[j->nunsettled++], sizeof(*j->unsettled), "%.64s", run_id);
+	return j->nunsettled < UNSETTLED_MAX;
+}
+
+static void remove_gone(int dirfd, const char *name, unsigned *budget, bool first)
+{
+	int r = sweep_tree(dirfd, name, budget);
+
+	if (r && r != -EAGAIN && first)
+		log_warn("slurm", "could not remove %s: %s", name, strerror(-r));
+}
+
 static void sweep(struct job *j, int dirfd)
 {
 	unsigned budget = SWEEP_CALLS;
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	int64_t old = clock_now_ms() - j->keep_s * 1000, at;
-	struct dirent *e;
+	int64_t old = clock_now_ms() - j->keep_s * 1000;
+	struct dirent *e = NULL;
+	char gone[SWEEP_NAME_MAX];
 
 	if (!d && fd >= 0)
 		close(fd);
@@ -228,12 +263,14 @@ static void sweep(struct job *j, int dirfd)
 		seekdir(d, j->sweep_at);
 	while (d && budget && (e = readdir(d))) {
 		budget--;
-		if (run_id_ok(e->d_name) && mtime_of(dirfd, e->d_name, "settled", &at) && at < old)
-			sweep_tree(dirfd, e->d_name, &budget);
+		if (sweep_condemn(dirfd, e->d_name, old, gone))
+			remove_gone(dirfd, gone, &budget, *e->d_name != '.');
+		else if (is_unsettled(dirfd, e->d_name, old) && !ask_about(j, e->d_name))
+			break;
 	}
 	if (!d)
 		return;
-	j->sweep_at = budget ? 0 : telldir(d);
+	j->sweep_at = e ? telldir(d) : 0;
 	closedir(d);
 }
 
@@ -269,8 +306,19 @@ static void drop(struct lane_job *l)
 	struct job *j = (struct job *)l;
 
 	free((void *)j->ev.outputs);
+	free(j->unsettled);
 	free(j->dir);
 	free(j);
+}
+
+/* Of runs that nobody here has any more: a settling that a crash cut off, or that its directory did not
+ * hear.  None of them may begin now; they go when they have been settled for long. */
+static void settle_left(struct slurm *s, const struct job *j)
+{
+	for (unsigned i = 0; i < j->nunsettled; i++)
+		if (!slurm_run_find(s, j->unsettled[i]) && s->host.ours &&
+		    s->host.ours(s->host.arg, s->pool, j->unsettled[i]))
+			slurm_files_settled(s, j->unsettled[i], false);
 }
 
 static void over(struct lane_job *l)
@@ -284,6 +332,7 @@ static void over(struct lane_job *l)
 		s->dir_ok = j->what != SLURM_FILE_ERROR;
 		if (j->sweep)
 			s->sweep_at = j->sweep_at;
+		settle_left(s, j);
 	} else if (j->kind != JOB_SETTLED && j->kind != JOB_GIVEN_UP) {
 		r = slurm_run_find(s, j->run_id);
 		if (r && r->checking) {

@@ -19,13 +19,15 @@ static const char head[] =
 	"umask 027\n";
 
 /* A group, as a failed redirection of `:` alone would end the shell, and as the file is ours also when
- * its disk is too full for our number. */
+ * its disk is too full for our number.  Where the daemon is another user, it is to be able to remove what we
+ * leave. */
 static const char take_shared[] =
 	"suanlu_taken() { [ -e \"$run/started\" ] && exit 121; exit 122; }\n"
 	"cd \"$run/work\" 2>/dev/null || suanlu_taken\n"
 	"set -C\n"
 	"{ echo \"${SLURM_JOB_ID-}\" || :; } >../started || suanlu_taken\n"
 	"set +C\n"
+	"[ -O .. ] || umask 007\n"
 	"exec >../stdout 2>../stderr </dev/null\n";
 
 static const char take_own[] =
@@ -68,6 +70,7 @@ static const char tell[] =
 	"[ ! -e ../stop ] || end=stopped\n"
 	"{ times; echo \"{\\\"end\\\":\\\"$end\\\",\\\"phase\\\":\\\"$phase\\\",\\\"exit_code\\\":$code,"
 		"\\\"ended_ms\\\":0}\"; } >../exit.json\n"
+	"[ -O .. ] || chmod -R g+rwX . 2>/dev/null\n"
 	"exit $code\n";
 
 static const char tidy[] =

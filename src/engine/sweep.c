@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +29,7 @@ struct sweep {
 	int64_t keep_s;
 	struct timer *timer;
 	DIR *walk;                      /* NULL between walks */
-	char name[NAME_MAX + 16];       /* being removed; "" none */
+	char name[SWEEP_NAME_MAX];      /* being removed; "" none */
 };
 
 struct tree {
@@ -117,25 +116,22 @@ int sweep_tree(int dirfd, const char *name, unsigned *budget)
 	return remove_dir(&t, dirfd, name, 0);
 }
 
-/* By another name first, so that nobody ever finds half of a run. */
-static void condemn(struct sweep *s, const char *name)
+bool sweep_condemn(int dirfd, const char *name, int64_t before_ms, char gone[SWEEP_NAME_MAX])
 {
 	struct stat st;
-	char path[NAME_MAX + 16];
+	char path[SWEEP_NAME_MAX];
 
-	if (strncmp(name, GONE, strlen(GONE)) == 0) {
-		snprintf(s->name, sizeof(s->name), "%s", name);
-		return;
-	}
+	snprintf(gone, SWEEP_NAME_MAX, "%s", name);
+	if (strncmp(name, GONE, strlen(GONE)) == 0)
+		return true;
 	if (name[0] == '.')
-		return;
+		return false;
 	snprintf(path, sizeof(path), "%s/settled", name);
-	if (fstatat(s->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    clock_now_ms() / 1000 - st.st_mtim.tv_sec < s->keep_s)
-		return;
-	snprintf(path, sizeof(path), GONE "%s", name);
-	if (renameat(s->dirfd, name, s->dirfd, path) == 0)
-		snprintf(s->name, sizeof(s->name), "%s", path);
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 >= before_ms)
+		return false;
+	snprintf(gone, SWEEP_NAME_MAX, GONE "%s", name);
+	return renameat(dirfd, name, dirfd, gone) == 0;
 }
 
 static void begin_walk(struct sweep *s)
@@ -166,7 +162,8 @@ static bool step(struct sweep *s)
 		e = readdir(s->walk);
 		if (!e)
 			return false;
-		condemn(s, e->d_name);
+		if (!sweep_condemn(s->dirfd, e->d_name, clock_now_ms() - s->keep_s * 1000, s->name))
+			s->name[0] = '\0';
 		budget--;
 	}
 	return true;

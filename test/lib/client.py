@@ -193,6 +193,7 @@ class Daemon:
         self.build = pathlib.Path(os.environ.get("SUANLU_BUILD", ROOT / "build"))
         self.program = str(program or self.build / "suanlu")
         self.env = dict(os.environ, **(env or {}))
+        self.popen = {}                 # more for its process, such as user=
         self.process = None
         self.api = None
         for path in (self.state, self.files):
@@ -220,7 +221,7 @@ class Daemon:
         (self.state / "address").unlink(missing_ok=True)
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen([self.program, "serve", "--config", str(self.config_file)],
-                                            stdout=log, stderr=log, env=self.env)
+                                            stdout=log, stderr=log, env=self.env, **self.popen)
         end = time.monotonic() + timeout
         while not self._ready():
             if self.process.poll() is not None:

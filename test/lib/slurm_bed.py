@@ -27,6 +27,7 @@ class Rig:
 
     def __init__(self, *options, **env):
         self.dir = tempfile.mkdtemp(prefix="rig-")
+        os.chmod(self.dir, 0o711)       # jobs of other users have their scripts below it
         self.options, self.env = options, dict(os.environ, **env)
 
     def __call__(self, *words, check=True):

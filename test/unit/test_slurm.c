@@ -801,6 +801,50 @@ static void a_run_that_was_taken_back_does_nothing(void **state)
 	assert_string_equal(text_of("count"), "");
 }
 
+static mode_t mode_of(const char *name)
+{
+	char path[200];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/n-1-1/%s", top, name);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 0777;
+}
+
+/* By the owner of the run's directory the script knows. */
+static void what_a_job_of_another_user_leaves_is_its_groups_to_remove(void **state)
+{
+	struct placement place;
+	struct task_spec t;
+	struct run_spec r = spec_of(&t, &place, "mkdir d; echo x >d/f; mkdir -m 700 own");
+	char path[100];
+
+	if (geteuid()) {
+		print_message("only root can give a directory to another user\n");
+		skip();
+	}
+	make_run_dir();
+	snprintf(path, sizeof(path), "%s/n-1-1", top);
+	assert_int_equal(chown(path, 65534, (gid_t)-1), 0);
+	assert_int_equal(run_script(&r, top, "", 0), 0);
+	assert_int_equal(mode_of("work/d"), 0770);
+	assert_int_equal(mode_of("work/d/f"), 0660);
+	assert_int_equal(mode_of("work/own"), 0770);
+	assert_int_equal(mode_of("stdout"), 0660);
+}
+
+static void what_a_job_of_our_own_user_leaves_is_no_groups(void **state)
+{
+	struct placement place;
+	struct task_spec t;
+	struct run_spec r = spec_of(&t, &place, "mkdir -m 700 own; echo x >f");
+
+	make_run_dir();
+	assert_int_equal(run_script(&r, top, "", 0), 0);
+	assert_int_equal(mode_of("work/own"), 0700);
+	assert_int_equal(mode_of("work/f"), 0640);
+}
+
 static void a_directory_that_cannot_be_used_is_told(void **state)
 {
 	struct placement place;
@@ -880,6 +924,8 @@ int main(void)
 		row(a_second_job_of_the_same_run_does_nothing),
 		row(a_job_that_was_queued_again_does_nothing),
 		row(a_run_that_was_taken_back_does_nothing),
+		row(what_a_job_of_another_user_leaves_is_its_groups_to_remove),
+		row(what_a_job_of_our_own_user_leaves_is_no_groups),
 		row(a_directory_that_cannot_be_used_is_told),
 		row(without_a_shared_directory_it_begins_in_time_or_not_at_all),
 		row(a_stop_file_ends_the_run_without_the_cluster),

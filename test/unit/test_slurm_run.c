@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "engine/slurm.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,7 +74,7 @@ static void hear(void *arg, const struct pool *p, const struct engine_event *ev)
 
 static bool ours(void *arg, const struct pool *p, const char *run_id)
 {
-	return true;
+	return !strncmp(run_id, "n-", 2);
 }
 
 static void tell(void *arg)
@@ -229,6 +230,34 @@ static void put(const char *file, const char *text)
 	assert_non_null(f);
 	fputs(text, f);
 	fclose(f);
+}
+
+static char *path_of(const char *name)
+{
+	static char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", w->top, name);
+	return path;
+}
+
+static bool there(const char *name)
+{
+	return access(path_of(name), F_OK) == 0;
+}
+
+static void age(const char *name)
+{
+	struct timespec t[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+
+	assert_int_equal(utimensat(AT_FDCWD, path_of(name), t, 0), 0);
+}
+
+static void sweep(void)
+{
+	w->s.conf.keep_runs_s = 86400;
+	w->now_ms += 100000;
+	slurm_files_tick(&w->s);
+	turn();
 }
 
 static const char *get(const char *file)
@@ -609,6 +638,77 @@ static void without_a_directory_absent_is_said(void **state)
 	assert_null(run());
 }
 
+/* ---- old directories ---- */
+
+static void a_settled_directory_goes_after_its_time_and_not_before(void **state)
+{
+	put("settled", "");
+	sweep();
+	assert_true(there("n-1-1"));
+	age("n-1-1/settled");
+	sweep();
+	assert_false(there("n-1-1"));
+}
+
+static void a_directory_is_not_found_any_more_while_it_is_removed(void **state)
+{
+	char name[40];
+
+	for (unsigned i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		put(name, "");
+	}
+	put("settled", "");
+	age("n-1-1/settled");
+	sweep();
+	assert_false(there("n-1-1"));
+	assert_true(there(".gone-n-1-1"));
+	for (unsigned i = 0; i < 10 && there(".gone-n-1-1"); i++)
+		sweep();
+	assert_false(there(".gone-n-1-1"));
+}
+
+static void what_nobody_settled_is_settled_after_its_time_and_goes_later(void **state)
+{
+	put("started", "7\n");
+	sweep();
+	assert_false(there("n-1-1/settled"));
+	age("n-1-1");
+	sweep();
+	turn();
+	assert_true(there("n-1-1/settled"));
+	assert_true(there("n-1-1/stop"));       /* should a job of it still be there */
+	age("n-1-1/settled");
+	sweep();
+	assert_false(there("n-1-1"));
+}
+
+static void what_never_began_cannot_begin_once_it_is_settled(void **state)
+{
+	assert_int_equal(mkdir(path_of("n-1-1"), 0700), 0);
+	age("n-1-1");
+	sweep();
+	assert_string_equal(get("started"), "taken\n");
+	assert_true(there("n-1-1/settled"));
+}
+
+static void a_run_that_goes_on_and_one_of_another_node_are_left_alone(void **state)
+{
+	start();
+	accepted("8");
+	put("started", "8\n");
+	age("n-1-1");
+	assert_int_equal(mkdir(path_of("other-1-1"), 0700), 0);
+	age("other-1-1");
+	assert_int_equal(mkdir(path_of("no run"), 0700), 0);
+	age("no run");
+	sweep();
+	assert_false(there("n-1-1/settled"));
+	assert_false(there("n-1-1/stop"));
+	assert_false(there("other-1-1/settled"));
+	assert_false(there("no run/settled"));
+}
+
 #define row(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -642,6 +742,11 @@ int main(void)
 		row(while_the_directory_does_not_answer_nothing_is_given_back),
 		row(a_refusal_of_the_second_submission_says_nothing_of_the_first),
 		row(without_a_directory_absent_is_said),
+		row(a_settled_directory_goes_after_its_time_and_not_before),
+		row(a_directory_is_not_found_any_more_while_it_is_removed),
+		row(what_nobody_settled_is_settled_after_its_time_and_goes_later),
+		row(what_never_began_cannot_begin_once_it_is_settled),
+		row(a_run_that_goes_on_and_one_of_another_node_are_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
