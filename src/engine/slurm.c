@@ -136,6 +136,9 @@ static int build(struct slurm *s, const struct run_spec *r, char **ret, struct e
 		return err_set(err, ERR_E_INPUT, "the pool's option gres does not name %s", r->accel);
 	buf_init(&script, SCRIPT_MAX);
 	e = slurm_script_write(r, s->conf.dir, clock_now_ms() / 1000 + BEGIN_BY_S, &script, err);
+	if (e == -ENOBUFS)
+		e = err_set(err, ERR_E_INPUT, "its batch script would be larger than the 4 MiB that Slurm "
+			    "takes: the command, its environment and the list of its files, quoted");
 	if (!e)
 		*ret = slurm_job_encode(s->api, r, &t, script.data);
 	buf_done(&script);

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import http.server
 import inspect
+import json
 import pathlib
 import sys
 import threading
@@ -15,7 +16,7 @@ import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from client import Daemon, files_below, processes  # noqa: E402
-from slurm_bed import Hung, Node, Rig, needs_slurm, until  # noqa: E402
+from slurm_bed import Node, Rig, needs_slurm, until  # noqa: E402
 
 pytestmark = needs_slurm
 
@@ -335,48 +336,6 @@ def test_pools_add_says_what_is_wrong(node, rig):
                     (add(node, rig, "--partition", "none"), 'no partition "none"')):
         assert r.returncode == 1 and word in r.stderr and r.stdout == ""
     assert node.cli("pools", "add", "new", "--engine", "local").returncode == 2
-
-
-# ---- a shared directory that hangs ----
-
-def test_directories_that_hang_hold_up_their_own_pools_only(rig):
-    """More pools than libuv has threads: their looks took all, and nobody could log in."""
-    parts = {f"east-{i}": {} for i in range(5)}
-    with Node(rig, ("east", "west"), parts=parts) as node:
-        for pool in ("east", "west", *parts):
-            node.up(pool)
-        for pool in ("west", *parts):
-            node.api.post(f"/v1/pools/{pool}/drain", json={"reason": "east first"})
-        runs = node.sh("sleep 9; exit 7")
-        node.api.wait(runs, ("running",))
-        with Hung(node.where / "east"):
-            time.sleep(3)
-            with node.client(token="") as nobody:
-                assert nobody.post("/v1/session", json={"user": "nobody", "password": "a guess"}).status_code == 401
-            time.sleep(4)
-            waits = node.sh("true")
-            time.sleep(1)
-            assert node.api.get(f"/v1/tasks/{waits}").json()["state"] == "waiting"
-            assert "shared directory does not answer" in node.up("east", want=False)["why"]
-            assert len(node.runs(waits)) <= 1
-            node.api.post("/v1/pools/west/resume")
-            assert node.api.wait(waits)["state"] == "done" and node.runs(waits)[-1]["pool"] == "west"
-        assert node.api.wait(runs)["exit_code"] == 7 and len(node.runs(runs)) == 1
-
-
-def test_a_daemon_stops_while_its_directory_hangs(rig):
-    node = Node(rig)
-    node.env["ASAN_OPTIONS"] = "detect_leaks=0"     # it would wait for the thread that hangs
-    with node:
-        node.up()
-        runs = node.sh("sleep 4; exit 7")
-        node.api.wait(runs, ("running",))
-        with Hung(node.where / "east"):
-            time.sleep(3)
-            began = time.monotonic()
-            assert node.stop() == 0 and time.monotonic() - began < 10
-        node.start()
-        assert node.api.wait(runs)["exit_code"] == 7 and len(node.runs(runs)) == 1
 
 
 # ---- the door and the controller ----
@@ -789,6 +748,80 @@ def test_a_script_that_slurm_would_cut_off_is_refused(node):
     """Slurm takes a NUL for the end of the script, and runs the rest of it silently not."""
     r = node.api.post("/v1/tasks", json={"script": "echo a\0; echo b"})
     assert r.status_code == 400
+
+
+def test_a_script_that_grows_beyond_what_slurm_takes_is_refused_before_it_is_sent(node, rig):
+    """The largest request of all, of quotes, which are four times as many in a shell."""
+    before = len(rig.jobs("east"))
+    spec = {"script": "#" + "'" * ((512 << 10) - 1), "cpus": 1, "memory_mb": 10, "walltime_s": 60,
+            "env": {f"E{i}": "'" * (128 << 10) for i in range(3)}}
+    room = (1 << 20) - len(json.dumps(spec, separators=(",", ":"))) - len(',"F":""')
+    spec["env"]["F"] = "'" * room
+    r = node.api.post("/v1/tasks", content=json.dumps(spec, separators=(",", ":")),
+                      headers={"Content-Type": "application/json"})
+    assert r.status_code == 201, r.text
+    t = r.json()["task"]["id"]
+    task = node.api.wait(t)
+    assert (task["state"], task["reason"]["code"]) == ("failed", "not_started")
+    assert "larger than the 4 MiB that Slurm takes" in node.runs(t)[0]["text"]
+    assert len(rig.jobs("east")) == before
+    t = node.sh("exit 7 #" + "'" * ((512 << 10) - 8))       # half of that is taken, and runs
+    assert node.api.wait(t)["exit_code"] == 7
+
+
+class Rejecting(http.server.BaseHTTPRequestHandler):
+    """A slurmrestd that knows our version, and whose slurmctld or plugin does not know us: error 1007."""
+    rejects = "GET"         # what is answered so
+
+    def answer(self):
+        path = self.path.split("?")[0]
+        body = {"meta": {"Slurm": {"release": "22.05.8"}}, "errors": []}
+        status = 200
+        if path.startswith("/openapi"):
+            body["paths"] = {"/slurm/v0.0.38/jobs": {}}
+        elif self.command in self.rejects:
+            status = 500
+            body["errors"] = [{"error": "Protocol authentication error", "error_number": 1007,
+                               "description": "Authentication failure", "source": "slurm_load"}]
+        elif path.endswith("/nodes"):
+            body["nodes"] = [{"name": "f1", "cpus": 8, "real_memory": 4000, "state": "idle", "state_flags": [],
+                              "partitions": ["cpu"], "gres": "", "gres_used": "", "alloc_cpus": 0,
+                              "alloc_memory": 0}]
+        elif path.endswith("/jobs"):
+            body["jobs"] = []
+        data = json.dumps(body).encode()
+        if "Content-Length" in self.headers:
+            self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_DELETE = answer
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_server_that_answers_1007_takes_nothing_and_the_token_is_blamed(rig):
+    fake = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Rejecting)
+    threading.Thread(target=fake.serve_forever, daemon=True).start()
+    Rejecting.rejects = ["GET"]
+    try:
+        with Node(rig, url=f"http://127.0.0.1:{fake.server_port}") as node:
+            until(lambda: "does not accept our" in node.api.get("/v1/pools/east").json()["state"].get("why", ""))
+            assert "不接受我们的" in node.api.get("/v1/pools/east").json()["state"]["why_zh"]
+            Rejecting.rejects = ["POST"]
+            node.up()
+            t = node.sh("true")
+            until(lambda: node.runs(t) and node.runs(t)[0]["end"])
+            run = node.runs(t)[0]
+            assert run["end"] == "lost" and "does not accept our token" in run["text"]    # given back, not failed
+            node.api.post(f"/v1/tasks/{t}/cancel")
+            assert node.api.wait(t)["state"] == "cancelled"
+    finally:
+        fake.shutdown()
 
 
 def test_a_user_that_the_cluster_does_not_know_gets_no_run(rig):
