@@ -289,8 +289,14 @@ static void read_id(const json_t *j, struct slurm_job *ret)
 
 	if (json_is_object(obj))        /* 0.0.39 to 0.0.41 have three kinds of comment */
 		comment = slurm_str(obj, "job");
-	if (!strncmp(comment, SLURM_COMMENT, n) && strlen(comment + n) <= RUN_ID_MAX)
-		strcpy(ret->run_id, comment + n);
+	if (strncmp(comment, SLURM_COMMENT, n))
+		return;
+	comment += n;
+	n = strcspn(comment, " ");
+	if (n > RUN_ID_MAX)
+		return;
+	memcpy(ret->run_id, comment, n);
+	ret->told = comment[n] ? comment + n + 1 : NULL;
 }
 
 bool slurm_job_decode(const json_t *j, struct slurm_job *ret)

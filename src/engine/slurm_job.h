@@ -22,6 +22,8 @@ enum slurm_state {
 /* A job as a listing shows it, cut down to what counts. */
 struct slurm_job {
 	char run_id[RUN_ID_MAX + 1];    /* "": not one of ours */
+	const char *told;               /* by its script, after that in the comment; NULL: nothing.  Lies
+	                                 * in what it was decoded from */
 	uint64_t id;
 	enum slurm_state state;
 	bool completing;                /* its processes are being ended: not over yet */

@@ -23,6 +23,8 @@ static void read_jobs(const json_t *list, struct slurm_listing *l)
 	json_array_foreach(list, i, one) {
 		if (!slurm_job_decode(one, &j))
 			continue;
+		if (j.told)
+			j.told = arena_strdup(&l->arena, j.told);
 		if (j.run_id[0])
 			l->ours[l->nours++] = j;
 		else if (!slurm_state_over(j.state) && l->nothers < OTHERS_MAX)

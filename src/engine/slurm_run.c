@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/run_dir.h"
 #include "engine/slurm_script.h"
 
 #include <stdio.h>
@@ -344,11 +345,31 @@ static void move(struct slurm_run *r, enum slurm_run_state to)
 		cancel(r);
 }
 
+/* What its script says that it stored, where no directory tells it.  To be freed. */
+static struct run_output *told_outputs(const struct slurm_run *r, const struct slurm_job *j,
+				       struct engine_event *ev)
+{
+	_cleanup_(mem_freep) char *text = NULL;
+	struct run_output *list;
+
+	if (r->s->conf.dir || !j->told || ev->kind != ENGINE_EV_ENDED)
+		return NULL;
+	text = mem_strdup(j->told);
+	for (char *p = text; *p; p++)
+		if (*p == ';')
+			*p = '\n';
+	if (run_outputs_parse(text, &list, &ev->noutputs))
+		return NULL;
+	ev->outputs = list;
+	return list;
+}
+
 static void act(struct slurm_run *r, const struct slurm_job *listed)
 {
 	struct slurm_job copy = *listed, *j = &copy;
 	struct engine_event ev = { 0 };
 	char text[SLURM_TEXT_MAX];
+	_cleanup_(mem_freep) struct run_output *outputs = NULL;
 	enum slurm_verdict v;
 
 	if (!*j->hosts && r->hosts)     /* of a failed node Slurm takes the name away */
@@ -377,6 +398,7 @@ static void act(struct slurm_run *r, const struct slurm_job *listed)
 		return;
 	case SLURM_ENDED:
 	case SLURM_LOST:
+		outputs = told_outputs(r, j, &ev);
 		ended(r, &ev, text);
 		return;
 	}

@@ -7,6 +7,7 @@
 
 #include "engine/slurm_script.h"
 
+#include "engine/slurm_job.h"
 #include "engine/wrapper.h"
 
 #include <errno.h>
@@ -78,6 +79,16 @@ static const char tidy[] =
 	"rm -rf \"$run\"\n"
 	"exit $code\n";
 
+/* Nothing else of it reaches the daemon.  Slurm has room for some twelve, and a site need not have scontrol
+ * on its nodes: then nothing is told. */
+static void tell_outputs(struct buf *b, const struct run_spec *r)
+{
+	if (r->spec->noutputs)
+		buf_printf(b, "[ ! -s ../outputs ] || timeout 30 scontrol update job=\"$SLURM_JOB_ID\" comment="
+			   "\"" SLURM_COMMENT "%s $(tr '\\n' ';' <../outputs)\" >/dev/null 2>&1\n",
+			   r->run_id);
+}
+
 static void put_script(struct buf *b, const char *script)
 {
 	if (!script)
@@ -118,6 +129,8 @@ int slurm_script_write(const struct run_spec *r, const char *dir, int64_t begin_
 	buf_str(b, command_end);
 	if (watched)
 		buf_str(b, watch_end);
+	if (!dir)
+		tell_outputs(b, r);
 	buf_str(b, dir ? tell : tidy);
 	if (b->full)
 		return err_set(err, -ENOBUFS, "the command and its environment are too large");

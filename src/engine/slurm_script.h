@@ -10,7 +10,8 @@
  * SLURM_STOP_S, also when no slurmctld answers any more.
  *
  * Without one the script works in a temporary directory of the node, its output is lost, and it
- * begins only until `begin_by_s`.
+ * begins only until `begin_by_s`.  What it stored it adds to the job's comment: the lines of the file
+ * `outputs`, each ended by a semicolon.
  */
 #ifndef ENGINE_SLURM_SCRIPT_H
 #define ENGINE_SLURM_SCRIPT_H

@@ -221,6 +221,21 @@ def test_what_a_run_stored_is_told_with_size_and_sum(node):
     assert node.runs(t)[0]["outputs"][0]["sha256"] == sum_of(b"result\n")
 
 
+def test_without_a_shared_directory_size_and_sum_come_in_the_jobs_comment(rig):
+    with Node(rig, shared=False) as node, web_server() as url:
+        node.up()
+        t = node.sh("echo result >a; mkdir b", outputs=[{"path": "a", "url": f"{url}/a"},
+                                                        {"path": "b", "url": f"file://{node.files}/b"}])
+        many = node.sh("for i in $(seq 20); do echo $i >$i; done", outputs=[
+            {"path": str(i), "url": f"file://{node.files}/many-{i}"} for i in range(1, 21)])
+        assert node.api.wait(t)["state"] == "done", node.runs(t)
+        assert node.runs(t)[0]["outputs"] == [
+            {"output": 1, "path": "a", "size": 7, "sha256": sum_of(b"result\n")},
+            {"output": 2, "path": "b", "size": None, "sha256": None}]
+        assert node.api.wait(many)["state"] == "done", node.runs(many)
+        assert node.runs(many)[0]["outputs"] == [] and (node.files / "many-20").read_text() == "20\n"
+
+
 def test_inputs_that_are_not_what_they_should_be_are_not_run_on(node):
     """Another sum, another size, and a signature that the store does not accept."""
     with web_server() as url:

@@ -870,6 +870,53 @@ static void without_a_shared_directory_it_begins_in_time_or_not_at_all(void **st
 	assert_string_equal(text_of("count"), "x\n");
 }
 
+/* scontrol as it would be called, in a file beside it. */
+static void put_scontrol(void)
+{
+	char path[100];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/scontrol", top);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\nfor a; do echo \"$a\"; done >%s/said\nexit 1\n", top);
+	fclose(f);
+	assert_int_equal(chmod(path, 0700), 0);
+}
+
+static void without_a_shared_directory_it_tells_its_outputs_in_its_comment(void **state)
+{
+	struct placement place;
+	struct task_spec t;
+	char env[200], url[100];
+	struct task_output out = { .path = "a", .url = url };
+	const char *const roots[] = { top, NULL };
+	struct run_spec r = spec_of(&t, &place, "echo x >a");
+
+	put_scontrol();
+	snprintf(url, sizeof(url), "file://%s/stored", top);
+	snprintf(env, sizeof(env), "SLURM_JOB_ID=7 TMPDIR=%s PATH=%s:$PATH", top, top);
+	r.write_roots = roots;
+	assert_int_equal(run_script(&r, NULL, env, INT64_C(1) << 40), 0);
+	assert_string_equal(text_of("said"), "");       /* it has none */
+	t.noutputs = 1;
+	t.outputs = &out;
+	assert_int_equal(run_script(&r, NULL, env, INT64_C(1) << 40), 0);
+	assert_string_equal(text_of("said"), "update\njob=7\ncomment=suanlu:n-1-1 1 2 "
+			    "73cb3858a687a8494ca3323053016282f3dad39d42cf62ca4e79dda2aac7d9ac;\n");
+	assert_string_equal(text_of("stored"), "x\n");
+}
+
+static void a_comment_is_a_run_and_what_it_told(void **state)
+{
+	struct slurm_job j = judge("{'job_id':1,'comment':'suanlu:n-1-1 1 2 ab;','job_state':'RUNNING'}",
+				   false).j;
+
+	assert_string_equal(j.run_id, "n-1-1");
+	j = judge("{'job_id':1,'comment':'suanlu:n-1-1','job_state':'RUNNING'}", false).j;
+	assert_null(j.told);
+}
+
 static void a_stop_file_ends_the_run_without_the_cluster(void **state)
 {
 	struct placement place;
@@ -928,6 +975,8 @@ int main(void)
 		row(what_a_job_of_our_own_user_leaves_is_no_groups),
 		row(a_directory_that_cannot_be_used_is_told),
 		row(without_a_shared_directory_it_begins_in_time_or_not_at_all),
+		row(without_a_shared_directory_it_tells_its_outputs_in_its_comment),
+		cmocka_unit_test(a_comment_is_a_run_and_what_it_told),
 		row(a_stop_file_ends_the_run_without_the_cluster),
 	};
 

@@ -26,6 +26,7 @@ static struct world {
 	fetch_fn fn[ASKED_MAX];
 	void *arg[ASKED_MAX];
 	struct engine_event events[EVENTS_MAX];
+	struct run_output output;       /* the first of the latest that has any */
 	char text[EVENTS_MAX][RUN_TEXT_MAX];
 } *w;
 
@@ -69,6 +70,8 @@ static void hear(void *arg, const struct pool *p, const struct engine_event *ev)
 		return;
 	assert_true(w->nevents < EVENTS_MAX);
 	snprintf(w->text[w->nevents], sizeof(w->text[0]), "%s", ev->text ? ev->text : "");
+	if (ev->noutputs)
+		w->output = ev->outputs[0];
 	w->events[w->nevents++] = *ev;
 }
 
@@ -511,6 +514,40 @@ static void without_a_directory_the_one_that_began_first_is_the_run(void **state
 	assert_int_equal(last(ENGINE_EV_ENDED)->exit_code, 2);
 }
 
+#define SUM "73cb3858a687a8494ca3323053016282f3dad39d42cf62ca4e79dda2aac7d9ac"
+#define TOLD(what) "{'job_id':8,'comment':'suanlu:n-1-1 " what "','job_state':'COMPLETED','exit_code':0," \
+	"'submit_time':100,'start_time':110,'end_time':115,'restart_cnt':0}"
+
+static void without_a_directory_the_comment_tells_what_was_stored(void **state)
+{
+	w->s.conf.dir = NULL;
+	start();
+	accepted("8");
+	listing(TOLD("1 2 " SUM ";3  ;"));
+	assert_int_equal(last(ENGINE_EV_ENDED)->noutputs, 2);
+	assert_int_equal(w->output.no, 0);
+	assert_int_equal(w->output.size, 2);
+}
+
+static void what_is_no_list_of_outputs_in_a_comment_is_not_believed(void **state)
+{
+	w->s.conf.dir = NULL;
+	start();
+	accepted("8");
+	listing(TOLD("1 2 " SUM ";1 x"));
+	assert_int_equal(last(ENGINE_EV_ENDED)->noutputs, 0);
+}
+
+static void with_a_directory_a_comment_counts_for_nothing(void **state)
+{
+	start();
+	accepted("8");
+	put("started", "8\n");
+	put("exit.json", END(0));
+	listing(TOLD("1 2 " SUM ";"));
+	assert_int_equal(last(ENGINE_EV_ENDED)->noutputs, 0);
+}
+
 static void without_a_directory_the_later_one_is_ended(void **state)
 {
 	w->s.conf.dir = NULL;
@@ -732,6 +769,9 @@ int main(void)
 		row(what_began_is_not_given_back_but_lost),
 		row(a_job_that_shows_up_before_the_second_submission_is_the_run),
 		row(without_a_directory_the_one_that_began_first_is_the_run),
+		row(without_a_directory_the_comment_tells_what_was_stored),
+		row(what_is_no_list_of_outputs_in_a_comment_is_not_believed),
+		row(with_a_directory_a_comment_counts_for_nothing),
 		row(without_a_directory_the_later_one_is_ended),
 		row(without_a_directory_a_repeated_submission_waits_for_the_first),
 		row(without_a_directory_a_job_of_nobody_is_ended_at_once),
