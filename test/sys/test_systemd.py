@@ -3,6 +3,7 @@
 It has its own /run, its own control groups and no unit but ours; ports are those of this machine.
 """
 
+import contextlib
 import http.server
 import os
 import pathlib
@@ -73,7 +74,7 @@ class Machine:
         self.group = pathlib.Path("/sys/fs/cgroup/unified")
         if not (self.group / "cgroup.procs").exists():
             self.group = pathlib.Path("/sys/fs/cgroup")
-        self.group /= f"suanlu-test-{os.getpid()}"
+        self.group /= units.parent.name
         self.group.mkdir()
         self.log = open(units.parent / "systemd.log", "w")
         self.process = subprocess.Popen(
@@ -119,7 +120,7 @@ class Machine:
 class Node:
     """The unit with what a machine says of it in a drop-in."""
 
-    def __init__(self, where, port):
+    def __init__(self, where, port, user, more):
         build = pathlib.Path(os.environ.get("SUANLU_BUILD", ROOT / "build"))
         self.where, self.units = where, where / "units"
         (where / "bin").mkdir()
@@ -129,11 +130,11 @@ class Node:
         (where / "secrets" / "west.jwt").write_text(SECRET)
         (where / "secrets" / "west.jwt").chmod(0o600)
         (where / "shared").mkdir()
-        shutil.chown(where / "shared", USER)
+        shutil.chown(where / "shared", user)
         slurm = {"name": "west", "tier": "centre", "region": "cn/50", "owner": "o", "engine": "slurm",
-                 "options": {"url": f"http://127.0.0.1:{port}", "token_file": "credential:west.jwt", "user": USER,
+                 "options": {"url": f"http://127.0.0.1:{port}", "token_file": "credential:west.jwt", "user": user,
                              "dir": str(where / "shared"), "partitions": ["cpu"], "poll_ms": 200}}
-        config = {"listen": "127.0.0.1:0", "state": "/run/suanlu", "region": "cn/50", "pools": [POOL, slurm]}
+        config = {"listen": "127.0.0.1:0", "state": "/run/suanlu", "region": "cn/50", "pools": [{**POOL, "options": {} if user == USER else {"user": USER}}, slurm]}
         (where / "suanlu.yaml").write_text(yaml.safe_dump(config))
         (where / "suanlu.yaml").chmod(0o644)
         drop_in = self.units / "suanlu.service.d"
@@ -143,8 +144,8 @@ class Node:
         # What is not a machine's: no network unit, no place of its own in /var.
         (drop_in / "here.conf").write_text(
             "[Unit]\nDefaultDependencies=no\nWants=\nAfter=\n[Service]\n"
-            f"User={USER}\nStateDirectory=\nRuntimeDirectory=suanlu\nRuntimeDirectoryPreserve=yes\n"
-            "RuntimeDirectoryMode=0700\n"
+            f"User={user}\nStateDirectory=\nRuntimeDirectory=suanlu\nRuntimeDirectoryPreserve=yes\n"
+            f"RuntimeDirectoryMode=0700\nStandardOutput=append:{where}/daemon.log\nStandardError=inherit\n{more}"
             f"LoadCredential=west.jwt:{where}/secrets/west.jwt\nEnvironment=ASAN_OPTIONS={os.environ.get('ASAN_OPTIONS', '')}\n"
             f"ExecStart=\nExecStart={where}/bin/suanlu serve --config {where}/suanlu.yaml\n")
         self.machine = Machine(self.units)
@@ -164,18 +165,18 @@ class Node:
                 except Exception:               # not there yet, or not any more
                     pass
             time.sleep(0.1)
-        raise AssertionError(self.machine.run("systemctl", "status", "suanlu", check=False))
+        raise AssertionError((self.where / "daemon.log").read_text()[-2000:])
 
 
-@pytest.fixture(scope="module")
-def node():
+@contextlib.contextmanager
+def started(user, more=""):
     if os.geteuid() or not SYSTEMD.exists() or not shutil.which("nsenter"):
         pytest.skip("needs root, systemd and util-linux: apt install systemd util-linux")
     where = pathlib.Path(tempfile.mkdtemp(prefix="suanlu-systemd-"))
     where.chmod(0o755)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cluster)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    n = Node(where, server.server_address[1])
+    n = Node(where, server.server_address[1], user, more)
     try:
         if not n.machine.boot():
             text = (where / "systemd.log").read_text()
@@ -185,6 +186,12 @@ def node():
         n.machine.stop()
         server.shutdown()
         shutil.rmtree(where)
+
+
+@pytest.fixture(scope="module")
+def node():
+    with started(USER) as n:
+        yield n
 
 
 def test_systemd_hands_the_daemon_a_token_that_only_it_can_read(node):
@@ -227,7 +234,8 @@ def test_the_token_is_in_no_command_line_environment_file_or_answer(node):
     assert children
     api.post(f"/v1/tasks/{run['id']}/cancel")
     assert SECRET not in node.machine.run("sh", "-c", "find /run/suanlu -type f | xargs cat")
-    assert SECRET not in (node.where / "systemd.log").read_text()
+    for log in ("systemd.log", "daemon.log"):
+        assert SECRET not in (node.where / log).read_text()
     for path in ("/v1/pools", "/v1/pools/west", "/v1/node", "/v1/audit", "/metrics"):
         assert SECRET not in api.get(path).text, path
 
@@ -252,4 +260,28 @@ def test_a_killed_daemon_is_started_again(node):
     while node.main_pid() in (0, before):
         assert time.monotonic() < end
         time.sleep(0.1)
+    assert node.api().get("/v1/node").status_code == 200
+
+
+def test_as_root_it_lends_jobs_to_a_user_with_what_the_unit_says_for_that():
+    said = re.search(r"As root, [^:]*: (User=root, [^.]*)\.", unit("").replace("\n# ", " "))[1]
+    with started("root", said.replace("State", "Runtime").replace(", ", "\n") + "\n") as node:
+        api = node.api()
+        task = api.submit(script="id -un; cat /run/credentials/suanlu.service/west.jwt", pools=["centre"])["id"]
+        assert api.wait(task)["state"] == "failed"
+        assert api.get(f"/v1/tasks/{task}/logs").text == f"{USER}\n"
+        assert "Permission denied" in api.get(f"/v1/tasks/{task}/logs", params={"stream": "stderr"}).text
+
+
+def test_a_wrong_configuration_is_not_tried_again_and_again(node):
+    def told(what):
+        return node.machine.run("systemctl", "show", "-P", what, "suanlu").strip()
+
+    good = (node.where / "suanlu.yaml").read_text()
+    (node.where / "suanlu.yaml").write_text(good + "colour: blue\n")
+    node.machine.run("systemctl", "restart", "suanlu", check=False)
+    time.sleep(3)
+    assert (told("ActiveState"), told("ExecMainStatus"), told("NRestarts")) == ("failed", "2", "0")
+    (node.where / "suanlu.yaml").write_text(good)
+    node.machine.run("systemctl", "restart", "suanlu")
     assert node.api().get("/v1/node").status_code == 200
