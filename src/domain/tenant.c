@@ -5,24 +5,10 @@
 #include "base/clock.h"
 #include "domain/wire.h"
 
-#include <string.h>
-
-static void decode_title(struct dec *d, struct tenant *t)
-{
-	const char *s = NULL;
-
-	wire_str(d, "title", DEC_OPT, TENANT_TITLE_MAX, wire_printable, &s);
-	if (s)
-		memcpy(t->title, s, strlen(s) + 1);
-}
-
 static void decode_name(struct dec *d, struct tenant *t)
 {
-	const char *s = NULL;
-
-	wire_str(d, "name", DEC_NEED, 63, wire_name, &s);
-	if (s)
-		memcpy(t->name, s, strlen(s) + 1);
+	wire_text(d, "name", DEC_NEED, 63, wire_name, t->name);
+	wire_text(d, "title", DEC_OPT, TENANT_TITLE_MAX, wire_printable, t->title);
 }
 
 int tenant_decode(const json_t *json, struct tenant *ret, struct err *err)
@@ -35,7 +21,6 @@ int tenant_decode(const json_t *json, struct tenant *ret, struct err *err)
 	arena_init(&arena);
 	dec_begin(&d, json, "", NULL, &arena, err);
 	decode_name(&d, &t);
-	decode_title(&d, &t);
 	r = dec_end(&d);
 	arena_done(&arena);
 	if (r == 0)
@@ -52,7 +37,7 @@ int tenant_change(const json_t *json, struct tenant *t, struct err *err)
 
 	arena_init(&arena);
 	dec_begin(&d, json, "", NULL, &arena, err);
-	decode_title(&d, &to);
+	wire_text(&d, "title", DEC_OPT, TENANT_TITLE_MAX, wire_printable, to.title);
 	dec_bool(&d, "disabled", DEC_OPT, &to.disabled);
 	r = dec_end(&d);
 	arena_done(&arena);
@@ -98,7 +83,6 @@ int tenant_record_decode(const json_t *json, struct tenant *ret, struct err *err
 	arena_init(&arena);
 	dec_begin(&d, json, "", NULL, &arena, err);
 	decode_name(&d, &t);
-	decode_title(&d, &t);
 	dec_bool(&d, "disabled", DEC_NEED, &t.disabled);
 	dec_bool(&d, "removed", DEC_NEED, &t.removed);
 	dec_i64(&d, "created_ms", DEC_NEED, 0, INT64_MAX, &t.created_ms);

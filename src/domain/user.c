@@ -5,18 +5,6 @@
 #include "base/clock.h"
 #include "domain/wire.h"
 
-#include <string.h>
-
-static void decode_text(struct dec *d, const char *key, enum dec_need need, size_t max,
-			wire_rule_fn rule, char *out)
-{
-	const char *s = NULL;
-
-	wire_str(d, key, need, max, rule, &s);
-	if (s)
-		memcpy(out, s, strlen(s) + 1);
-}
-
 static void decode_roles(struct dec *d, enum dec_need need, struct user *u)
 {
 	dec_roles(d, "roles", need, &u->roles);
@@ -26,9 +14,9 @@ static void decode_roles(struct dec *d, enum dec_need need, struct user *u)
 
 static void decode_who(struct dec *d, struct user *u)
 {
-	decode_text(d, "name", DEC_NEED, 63, wire_name, u->name);
-	decode_text(d, "tenant", DEC_NEED, 63, wire_name, u->tenant);
-	decode_text(d, "title", DEC_OPT, USER_TITLE_MAX, wire_printable, u->title);
+	wire_text(d, "name", DEC_NEED, 63, wire_name, u->name);
+	wire_text(d, "tenant", DEC_NEED, 63, wire_name, u->tenant);
+	wire_text(d, "title", DEC_OPT, USER_TITLE_MAX, wire_printable, u->title);
 }
 
 int user_decode(const json_t *json, struct user *ret, struct err *err)
@@ -59,7 +47,7 @@ int user_change(const json_t *json, struct user *u, struct err *err)
 	arena_init(&arena);
 	dec_begin(&d, json, "", NULL, &arena, err);
 	decode_roles(&d, DEC_OPT, &to);
-	decode_text(&d, "title", DEC_OPT, USER_TITLE_MAX, wire_printable, to.title);
+	wire_text(&d, "title", DEC_OPT, USER_TITLE_MAX, wire_printable, to.title);
 	dec_bool(&d, "disabled", DEC_OPT, &to.disabled);
 	r = dec_end(&d);
 	arena_done(&arena);

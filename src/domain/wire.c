@@ -211,6 +211,16 @@ void wire_str(struct dec *d, const char *key, enum dec_need need, size_t max, wi
 		*ret = s;
 }
 
+void wire_text(struct dec *d, const char *key, enum dec_need need, size_t max, wire_rule_fn rule,
+	       char *out)
+{
+	const char *s = NULL;
+
+	wire_str(d, key, need, max, rule, &s);
+	if (s)
+		memcpy(out, s, strlen(s) + 1);
+}
+
 void wire_time(struct dec *d, const char *key, enum dec_need need, int64_t *ret_ms)
 {
 	const char *s = NULL;

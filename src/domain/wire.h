@@ -25,6 +25,10 @@ const char *wire_sha256(const char *s);         /* as sha256sum writes it */
 void wire_str(struct dec *d, const char *key, enum dec_need need, size_t max, wire_rule_fn rule,
 	      const char **ret);
 
+/* The same into `out`, which has room for `max` bytes and a NUL; absent, it stays as it was. */
+void wire_text(struct dec *d, const char *key, enum dec_need need, size_t max, wire_rule_fn rule,
+	       char *out);
+
 /* RFC 3339 text into milliseconds. */
 void wire_time(struct dec *d, const char *key, enum dec_need need, int64_t *ret_ms);
 
