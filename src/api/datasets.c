@@ -4,8 +4,6 @@
 
 #include "domain/hide.h"
 
-#include <string.h>
-
 /* The data set of that name if this token may see it. */
 static const struct dataset *visible(struct api_call *c, const char *name)
 {
@@ -24,47 +22,30 @@ static json_t *shown(const struct api_call *c, const struct dataset *d)
 	return doc;
 }
 
+static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
+{
+	const struct dataset *d = flow_dataset_at(c->api->flow, i);
+
+	if (!d || !flow_may_see(&c->who, d->tenant))
+		return NULL;
+	*ret_name = d->name;
+	return shown(c, d);
+}
+
 void api_dataset_list(struct api_call *c)
 {
-	struct flow *f = c->api->flow;
+	const struct flow *f = c->api->flow;
 	const char *after = query_str(c, "after");
-	const char *last = NULL;
-	int64_t limit = API_PAGE_MAX, n = 0;
-	bool more = false, skip = after != NULL;
-	struct buf *b;
+	const struct dataset *last = after ? visible(c, after) : NULL;
+	uint32_t from = 0;
 
-	if (query_i64(c, "limit", 1, API_PAGE_MAX, &limit))
-		return;
-	if (after && !visible(c, after)) {
+	if (after && !last) {
 		reply_no(c, NO_BAD_REQUEST, "after", "there is no such data set", NULL);
 		return;
 	}
-	b = reply_begin(c, 200);
-	buf_str(b, "{\"datasets\":[");
-	for (uint32_t i = 0; i < flow_ndatasets(f) && !more; i++) {
-		const struct dataset *d = flow_dataset_at(f, i);
-		json_t *doc;
-
-		if (!d)
-			continue;
-		if (skip || !flow_may_see(&c->who, d->tenant)) {
-			skip = skip && strcmp(d->name, after) != 0;
-			continue;
-		}
-		more = n == limit;
-		if (more)
-			break;
-		if (n++)
-			buf_str(b, ",");
-		doc = shown(c, d);
-		put_json(b, doc);
-		json_decref(doc);
-		last = d->name;
-	}
-	buf_str(b, "],\"next\":");
-	put_text(b, more ? last : NULL);
-	buf_str(b, "}");
-	reply_send(c);
+	while (last && flow_dataset_at(f, from++) != last)
+		;
+	reply_page(c, "datasets", from, flow_ndatasets(f), item);
 }
 
 static void not_found(struct api_call *c)

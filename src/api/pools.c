@@ -50,50 +50,24 @@ static json_t *pool_view(struct flow *f, const struct pool *p)
 	return doc;
 }
 
-/* Where a page begins: behind the pool named by after=. */
-static int read_page(struct api_call *c, uint32_t *ret_from, int64_t *ret_limit)
+static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
 {
-	const char *after = query_str(c, "after");
-	const struct pool *p;
+	const struct pool *p = flow_pool(c->api->flow, i);
 
-	*ret_limit = API_PAGE_MAX;
-	*ret_from = 0;
-	if (query_i64(c, "limit", 1, API_PAGE_MAX, ret_limit))
-		return 1;
-	if (!after)
-		return 0;
-	p = flow_pool_find(c->api->flow, after);
-	if (!p) {
-		reply_no(c, NO_BAD_REQUEST, "after", "there is no such pool", NULL);
-		return 1;
-	}
-	*ret_from = p->id + 1;
-	return 0;
+	*ret_name = p->name;
+	return pool_view(c->api->flow, p);
 }
 
 void api_pool_list(struct api_call *c)
 {
 	struct flow *f = c->api->flow;
-	uint32_t from, i;
-	int64_t limit;
-	struct buf *b;
+	const char *after = query_str(c, "after");
+	const struct pool *p = after ? flow_pool_find(f, after) : NULL;
 
-	if (read_page(c, &from, &limit))
-		return;
-	b = reply_begin(c, 200);
-	buf_str(b, "{\"pools\":[");
-	for (i = from; i < flow_npools(f) && i - from < limit; i++) {
-		json_t *doc = pool_view(f, flow_pool(f, i));
-
-		if (i > from)
-			buf_str(b, ",");
-		put_json(b, doc);
-		json_decref(doc);
-	}
-	buf_str(b, "],\"next\":");
-	put_text(b, i > from && i < flow_npools(f) ? flow_pool(f, i - 1)->name : NULL);
-	buf_str(b, "}");
-	reply_send(c);
+	if (after && !p)
+		reply_no(c, NO_BAD_REQUEST, "after", "there is no such pool", NULL);
+	else
+		reply_page(c, "pools", p ? p->id + 1 : 0, flow_npools(f), item);
 }
 
 /* The pool of {name}, or NULL and answered. */

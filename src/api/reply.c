@@ -96,6 +96,35 @@ void reply_json(struct api_call *c, unsigned status, json_t *json)
 	reply_send(c);
 }
 
+void reply_page(struct api_call *c, const char *key, uint32_t from, uint32_t n, page_item_fn item)
+{
+	const char *last = NULL, *name = NULL;
+	int64_t limit = API_PAGE_MAX, got = 0;
+	json_t *doc = NULL;
+	struct buf *b;
+
+	if (query_i64(c, "limit", 1, API_PAGE_MAX, &limit))
+		return;
+	b = reply_begin(c, 200);
+	buf_printf(b, "{\"%s\":[", key);
+	for (uint32_t i = from; i < n && got <= limit; i++) {
+		doc = item(c, i, &name);
+		if (!doc)
+			continue;
+		if (got++ == limit)
+			break;
+		buf_str(b, got > 1 ? "," : "");
+		put_new(b, doc);
+		last = name;
+	}
+	buf_str(b, "],\"next\":");
+	put_text(b, got > limit ? last : NULL);
+	buf_str(b, "}");
+	if (got > limit)
+		json_decref(doc);
+	reply_send(c);
+}
+
 void reply_empty(struct api_call *c)
 {
 	reply_begin(c, 204);

@@ -15,32 +15,20 @@ static int page_from(struct api_call *c, uint32_t *ret_from)
 	return 1;
 }
 
+static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
+{
+	const struct tenant *t = flow_tenant_at(c->api->flow, i);
+
+	*ret_name = t ? t->name : NULL;
+	return t ? tenant_json(t) : NULL;
+}
+
 void api_tenant_list(struct api_call *c)
 {
-	struct flow *f = c->api->flow;
-	int64_t limit = API_PAGE_MAX, n = 0;
-	const char *last = NULL;
-	uint32_t i;
-	struct buf *b;
+	uint32_t from;
 
-	if (query_i64(c, "limit", 1, API_PAGE_MAX, &limit) || page_from(c, &i))
-		return;
-	b = reply_begin(c, 200);
-	buf_str(b, "{\"tenants\":[");
-	for (; i < flow_ntenants(f) && n < limit; i++) {
-		const struct tenant *t = flow_tenant_at(f, i);
-
-		if (!t)
-			continue;
-		if (n++)
-			buf_str(b, ",");
-		put_new(b, tenant_json(t));
-		last = t->name;
-	}
-	buf_str(b, "],\"next\":");
-	put_text(b, i < flow_ntenants(f) ? last : NULL);
-	buf_str(b, "}");
-	reply_send(c);
+	if (!page_from(c, &from))
+		reply_page(c, "tenants", from, flow_ntenants(c->api->flow), item);
 }
 
 /* One alone comes with its limits and what it uses of them. */

@@ -15,32 +15,20 @@ static int page_from(struct api_call *c, uint32_t *ret_from)
 	return 1;
 }
 
+static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
+{
+	const struct user *u = flow_user_at(c->api->flow, i);
+
+	*ret_name = u ? u->name : NULL;
+	return u ? user_json(u) : NULL;
+}
+
 void api_user_list(struct api_call *c)
 {
-	struct flow *f = c->api->flow;
-	int64_t limit = API_PAGE_MAX, n = 0;
-	const char *last = NULL;
-	uint32_t i;
-	struct buf *b;
+	uint32_t from;
 
-	if (query_i64(c, "limit", 1, API_PAGE_MAX, &limit) || page_from(c, &i))
-		return;
-	b = reply_begin(c, 200);
-	buf_str(b, "{\"users\":[");
-	for (; i < flow_nusers(f) && n < limit; i++) {
-		const struct user *u = flow_user_at(f, i);
-
-		if (!u)
-			continue;
-		if (n++)
-			buf_str(b, ",");
-		put_new(b, user_json(u));
-		last = u->name;
-	}
-	buf_str(b, "],\"next\":");
-	put_text(b, i < flow_nusers(f) ? last : NULL);
-	buf_str(b, "}");
-	reply_send(c);
+	if (!page_from(c, &from))
+		reply_page(c, "users", from, flow_nusers(c->api->flow), item);
 }
 
 void api_user_get(struct api_call *c)

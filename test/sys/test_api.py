@@ -1,5 +1,6 @@
 """The API as clients meet it: what it answers, what it refuses, who sees what."""
 
+import copy
 import pathlib
 import sys
 import threading
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from client import CONTRACT, Daemon  # noqa: E402
+from client import CONTRACT, POOL, Daemon  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -476,3 +477,36 @@ def test_a_batch_said_again_is_known_task_by_task(node):
     again = node.api.post("/v1/batches", json={"tasks": tasks}).json()["tasks"]
     assert [t["id"] for t in first] == [t["id"] for t in again]
     assert all(t["again"] for t in again) and not any(t["again"] for t in first)
+
+
+def _pages(api, path, key):
+    """Names of a list, asked for one by one, and the number of pages."""
+    names, after, n = [], "", 0
+    while after is not None:
+        page = api.get(path, params={"limit": 1, **({"after": after} if after else {})}).json()
+        names += [x["name"] for x in page[key]]
+        after, n = page["next"], n + 1
+    return names, n
+
+
+def test_a_list_by_pages_has_each_once_and_no_page_for_what_is_not_to_be_seen(tmp_path):
+    pools = [dict(copy.deepcopy(POOL), name=name) for name in ("first", "second", "third")]
+    with Daemon({"pools": pools}, directory=tmp_path) as d:
+        for name in "abcd":
+            assert d.api.post("/v1/tenants", json={"name": name}).status_code == 201
+        for name in "bd":
+            assert d.api.delete(f"/v1/tenants/{name}").status_code == 204
+        users = {name: d.user(name) for name in "ac"}
+        for i, name in enumerate("acac"):
+            data = {"name": f"s{i}", "url": f"https://{name}.example/{i}", "region": "cn/50", "level": 1}
+            assert users[name].post("/v1/datasets", json=data).status_code == 201
+        for api, path, key in ((d.api, "/v1/tenants", "tenants"), (d.api, "/v1/pools", "pools"),
+                               (d.api, "/v1/datasets", "datasets"), (users["a"], "/v1/datasets", "datasets")):
+            whole = [x["name"] for x in api.get(path).json()[key]]
+            assert _pages(api, path, key) == (whole, len(whole)) and len(whole) > 1, path
+            r = api.get(path, params={"after": "nobody"})
+            assert (r.status_code, r.json()["field"]) == (400, "after")
+            assert api.get(path, params={"limit": 0}).json()["field"] == "limit"
+        assert _pages(users["a"], "/v1/datasets", "datasets")[0] == ["s0", "s2"]
+        assert users["a"].get("/v1/datasets?after=s1").status_code == 400
+        assert d.api.get("/v1/users").json() == {"users": [], "next": None}
