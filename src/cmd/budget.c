@@ -3,9 +3,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/opt.h"
 #include "cmd/out.h"
-#include "cmd/remote.h"
+#include "cmd/verb.h"
 
 #include <string.h>
 
@@ -103,40 +102,18 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 
 static int check(const struct opt_part *p, const json_t *doc)
 {
-	bool set = !strcmp(p->part, "set"), back = !strcmp(p->part, "refund");
-
-	if (!set && !back && strcmp(p->part, "show") && strcmp(p->part, "mine"))
-		return opt_usage("budget", tr("there is no \"budget %.40s\"", "没有 “budget %.40s”"),
-				 p->part);
-	if ((set || back) && !out_s(doc, "reason"))
+	if (opt_listed("set|refund", p->part) && !out_s(doc, "reason"))
 		return opt_usage("budget", tr("`budget %.10s` wants --reason", "`budget %.10s` 需要 --reason"),
 				 p->part);
-	if (!set && !back && json_object_size(doc))
-		return opt_usage("budget", "%s", tr("these options go with `budget set` and `budget refund`",
-						    "这些选项只用于 `budget set` 和 `budget refund`"));
 	return 0;
 }
 
 int cmd_budget(int argc, char **argv)
 {
-	struct opt_scan s = { .verb = "budget", .opts = opts, .argc = argc, .argv = argv };
-	_cleanup_(remote_freep) struct remote *r = NULL;
-	json_t *doc = json_object();
-	struct opt_part p;
-	int key, res = 0;
+	static const struct verb v = {
+		.name = "budget", .opts = opts, .dflt = "mine", .alone = "mine", .named = "show|set|refund",
+		.takes = "set|refund", .option = option, .check = check, .run = run,
+	};
 
-	while ((key = opt_next(&s)) >= 0 && res == 0)
-		res = option(doc, key, s.value);
-	if (res == 0 && key != OPT_END)
-		res = key == OPT_HELP ? -1 : CMD_USAGE;
-	if (res == 0)
-		res = opt_part(&s, "mine", "show|set|refund", &p);
-	if (res == 0)
-		res = check(&p, doc);
-	if (res == 0)
-		res = remote_new(&r);
-	if (res == 0)
-		res = run(r, &p, doc);
-	json_decref(doc);
-	return res < 0 ? CMD_OK : res;
+	return verb_run(&v, argc, argv);
 }

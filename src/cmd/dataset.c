@@ -3,9 +3,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/opt.h"
 #include "cmd/out.h"
-#include "cmd/remote.h"
+#include "cmd/verb.h"
 #include "domain/task.h"
 
 #include <stdlib.h>
@@ -150,28 +149,10 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 
 int cmd_dataset(int argc, char **argv)
 {
-	struct opt_scan s = { .verb = "dataset", .opts = opts, .argc = argc, .argv = argv };
-	_cleanup_(remote_freep) struct remote *r = NULL;
-	json_t *doc = json_object();
-	struct opt_part p;
-	int key, res = 0;
+	static const struct verb v = {
+		.name = "dataset", .opts = opts, .dflt = "ls", .alone = "ls", .named = "show|add|rm",
+		.takes = "add", .option = option, .run = run,
+	};
 
-	while ((key = opt_next(&s)) >= 0 && res == 0)
-		res = option(doc, key, s.value);
-	if (res == 0 && key != OPT_END)
-		res = key == OPT_HELP ? -1 : CMD_USAGE;
-	if (res == 0)
-		res = opt_part(&s, "ls", "show|add|rm", &p);
-	if (res == 0 && !p.name && strcmp(p.part, "ls"))
-		res = opt_usage("dataset", tr("there is no \"dataset %.40s\"", "没有 “dataset %.40s”"),
-				p.part);
-	if (res == 0 && json_object_size(doc) && strcmp(p.part, "add"))
-		res = opt_usage("dataset", "%s", tr("these options go with `dataset add`",
-						 "这些选项只用于 `dataset add`"));
-	if (res == 0)
-		res = remote_new(&r);
-	if (res == 0)
-		res = run(r, &p, doc);
-	json_decref(doc);
-	return res < 0 ? CMD_OK : res;
+	return verb_run(&v, argc, argv);
 }

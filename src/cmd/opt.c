@@ -161,7 +161,7 @@ int opt_next(struct opt_scan *s)
 	return c == -1 ? OPT_END : c;
 }
 
-static bool listed(const char *list, const char *word)
+bool opt_listed(const char *list, const char *word)
 {
 	size_t n = strlen(word);
 
@@ -179,7 +179,7 @@ int opt_part(const struct opt_scan *s, const char *dflt, const char *named, stru
 
 	ret->part = left > 0 ? at[0] : dflt;
 	ret->name = left > 1 ? at[1] : NULL;
-	wants = listed(named, ret->part);
+	wants = opt_listed(named, ret->part);
 	if (wants && !ret->name)
 		return opt_usage(s->verb, tr("\"%.40s\" wants a name", "“%.40s” 需要给出名称"),
 				 ret->part);

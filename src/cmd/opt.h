@@ -39,6 +39,7 @@ int opt_next(struct opt_scan *s);
 struct opt_part {
 	const char *part, *name;
 };
+bool opt_listed(const char *list, const char *word);
 int opt_part(const struct opt_scan *s, const char *dflt, const char *named, struct opt_part *ret);
 
 /* For the part before the verb. */

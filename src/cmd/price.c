@@ -3,9 +3,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/opt.h"
 #include "cmd/out.h"
-#include "cmd/remote.h"
+#include "cmd/verb.h"
 
 #include <string.h>
 
@@ -22,7 +21,7 @@ static const struct opt opts[] = {
 	{ 0, NULL, NULL, NULL, NULL },
 };
 
-static void option(json_t *doc, int key, const char *value)
+static int option(json_t *doc, int key, const char *value)
 {
 	json_t *rate = json_object_get(doc, "price");
 
@@ -33,10 +32,11 @@ static void option(json_t *doc, int key, const char *value)
 		}
 		json_object_set_new(rate, key == O_CPU ? "cpu_hour" : "accelerator_hour",
 				    json_string(value));
-		return;
+		return 0;
 	}
 	json_object_set_new(doc, key == O_CHIP ? "chip" : key == O_FROM ? "valid_from" : "valid_until",
 			    json_string(value));
+	return 0;
 }
 
 static void list(const json_t *all)
@@ -98,15 +98,7 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 
 static int check(const struct opt_part *p, const json_t *doc)
 {
-	bool set = !strcmp(p->part, "set");
-
-	if (!set && strcmp(p->part, "ls"))
-		return opt_usage("price", tr("there is no \"price %.40s\"", "没有 “price %.40s”"),
-				 p->part);
-	if (!set && json_object_size(doc))
-		return opt_usage("price", "%s", tr("these options go with `price set`",
-						   "这些选项只用于 `price set`"));
-	if (set && !json_object_get(doc, "price"))
+	if (!strcmp(p->part, "set") && !json_object_get(doc, "price"))
 		return opt_usage("price", "%s",
 				 tr("`price set` wants --cpu-hour, --accelerator-hour or both",
 				    "`price set` 需要 --cpu-hour 或 --accelerator-hour"));
@@ -115,21 +107,10 @@ static int check(const struct opt_part *p, const json_t *doc)
 
 int cmd_price(int argc, char **argv)
 {
-	struct opt_scan s = { .verb = "price", .opts = opts, .argc = argc, .argv = argv };
-	_cleanup_(remote_freep) struct remote *r = NULL;
-	json_t *doc = json_object();
-	struct opt_part p;
-	int key, res;
+	static const struct verb v = {
+		.name = "price", .opts = opts, .dflt = "ls", .alone = "ls", .named = "set",
+		.takes = "set", .option = option, .check = check, .run = run,
+	};
 
-	while ((key = opt_next(&s)) >= 0)
-		option(doc, key, s.value);
-	res = key == OPT_END ? opt_part(&s, "ls", "set", &p) : key == OPT_HELP ? -1 : CMD_USAGE;
-	if (res == 0)
-		res = check(&p, doc);
-	if (res == 0)
-		res = remote_new(&r);
-	if (res == 0)
-		res = run(r, &p, doc);
-	json_decref(doc);
-	return res < 0 ? CMD_OK : res;
+	return verb_run(&v, argc, argv);
 }

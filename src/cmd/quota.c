@@ -3,10 +3,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/opt.h"
 #include "cmd/out.h"
 #include "cmd/quota.h"
-#include "cmd/remote.h"
+#include "cmd/verb.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +122,7 @@ static void list(const json_t *all)
 	out_table_print(t);
 }
 
-static int run(struct remote *r, const struct opt_part *p, const json_t *doc)
+static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 {
 	_cleanup_(mem_freep) char *path = p->name ? remote_path("/v1/quotas/", p->name, "") : NULL;
 	json_t *got = NULL;
@@ -145,27 +144,10 @@ static int run(struct remote *r, const struct opt_part *p, const json_t *doc)
 
 int cmd_quota(int argc, char **argv)
 {
-	struct opt_scan s = { .verb = "quota", .opts = opts, .argc = argc, .argv = argv };
-	_cleanup_(remote_freep) struct remote *r = NULL;
-	json_t *doc = json_object();
-	struct opt_part p;
-	int key = OPT_END, res = 0;
+	static const struct verb v = {
+		.name = "quota", .opts = opts, .dflt = "own", .alone = "own|ls", .named = "show|set",
+		.takes = "set", .option = option, .run = run,
+	};
 
-	while (res == 0 && (key = opt_next(&s)) >= 0)
-		res = option(doc, key, s.value);
-	if (res == 0 && key != OPT_END)
-		res = key == OPT_HELP ? -1 : CMD_USAGE;
-	if (res == 0)
-		res = opt_part(&s, "own", "show|set", &p);
-	if (res == 0 && !p.name && strcmp(p.part, "ls") && strcmp(p.part, "own"))
-		res = opt_usage("quota", tr("there is no \"quota %.40s\"", "没有 “quota %.40s”"), p.part);
-	if (res == 0 && json_object_size(doc) && strcmp(p.part, "set"))
-		res = opt_usage("quota", "%s", tr("these options go with `quota set`",
-						  "这些选项只用于 `quota set`"));
-	if (res == 0)
-		res = remote_new(&r);
-	if (res == 0)
-		res = run(r, &p, doc);
-	json_decref(doc);
-	return res < 0 ? CMD_OK : res;
+	return verb_run(&v, argc, argv);
 }

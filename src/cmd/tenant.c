@@ -3,10 +3,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/opt.h"
 #include "cmd/out.h"
 #include "cmd/quota.h"
-#include "cmd/remote.h"
+#include "cmd/verb.h"
 
 #include <string.h>
 
@@ -16,6 +15,12 @@ static const struct opt opts[] = {
 	{ O_TITLE, "title", "TEXT", "new: how people call it", "new：显示名称" },
 	{ 0, NULL, NULL, NULL, NULL },
 };
+
+static int option(json_t *doc, int key, const char *value)
+{
+	json_object_set_new(doc, "title", json_string(value));
+	return 0;
+}
 
 static void list(const json_t *all)
 {
@@ -91,27 +96,10 @@ static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 
 int cmd_tenant(int argc, char **argv)
 {
-	struct opt_scan s = { .verb = "tenant", .opts = opts, .argc = argc, .argv = argv };
-	_cleanup_(remote_freep) struct remote *r = NULL;
-	json_t *doc = json_object();
-	struct opt_part p;
-	int key, res;
+	static const struct verb v = {
+		.name = "tenant", .opts = opts, .dflt = "ls", .alone = "ls", .named = "new|show|disable|enable|rm",
+		.takes = "new", .option = option, .run = run,
+	};
 
-	while ((key = opt_next(&s)) >= 0)
-		json_object_set_new(doc, "title", json_string(s.value));
-	res = key == OPT_END ? 0 : key == OPT_HELP ? -1 : CMD_USAGE;
-	if (res == 0)
-		res = opt_part(&s, "ls", "new|show|disable|enable|rm", &p);
-	if (res == 0 && !p.name && strcmp(p.part, "ls"))
-		res = opt_usage("tenant", tr("there is no \"tenant %.40s\"", "没有 “tenant %.40s”"),
-				p.part);
-	if (res == 0 && json_object_size(doc) && strcmp(p.part, "new"))
-		res = opt_usage("tenant", "%s", tr("--title goes with `tenant new`",
-						   "--title 只用于 `tenant new`"));
-	if (res == 0)
-		res = remote_new(&r);
-	if (res == 0)
-		res = run(r, &p, doc);
-	json_decref(doc);
-	return res < 0 ? CMD_OK : res;
+	return verb_run(&v, argc, argv);
 }

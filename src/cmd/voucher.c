@@ -3,10 +3,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/opt.h"
 #include "cmd/out.h"
-#include "cmd/remote.h"
 #include "cmd/spec.h"
+#include "cmd/verb.h"
 
 #include <string.h>
 
@@ -161,7 +160,7 @@ static int withdraw(struct remote *r, const char *id, const json_t *doc)
 	return res;
 }
 
-static int run(struct remote *r, const struct opt_part *p, const json_t *doc)
+static int run(struct remote *r, const struct opt_part *p, json_t *doc)
 {
 	_cleanup_(mem_freep) char *path = p->name ? remote_path("/v1/vouchers/", p->name, "") : NULL;
 	json_t *got;
@@ -184,44 +183,23 @@ static int run(struct remote *r, const struct opt_part *p, const json_t *doc)
 
 static int check(const struct opt_part *p, const json_t *doc)
 {
-	bool make = !strcmp(p->part, "new"), back = !strcmp(p->part, "withdraw");
 	int64_t id;
 
-	if (!make && !back && strcmp(p->part, "ls") && strcmp(p->part, "show"))
-		return opt_usage("voucher", tr("there is no \"voucher %.40s\"", "没有 “voucher %.40s”"),
-				 p->part);
 	if (p->name && text_i64(p->name, 1, UINT32_MAX, &id) != 0)
 		return opt_usage("voucher", tr("\"%.40s\" is not the id of a voucher (suanlu voucher ls)",
 					       "“%.40s” 不是算力券编号（见 suanlu voucher ls）"), p->name);
-	if (back && (json_object_size(doc) != 1 || !out_s(doc, "reason")))
+	if (!strcmp(p->part, "withdraw") && (json_object_size(doc) != 1 || !out_s(doc, "reason")))
 		return opt_usage("voucher", "%s", tr("`voucher withdraw` wants --reason and nothing else",
 						     "`voucher withdraw` 需要且只需要 --reason"));
-	if (!make && !back && json_object_size(doc))
-		return opt_usage("voucher", "%s", tr("these options go with `voucher new`",
-						     "这些选项只用于 `voucher new`"));
 	return 0;
 }
 
 int cmd_voucher(int argc, char **argv)
 {
-	struct opt_scan s = { .verb = "voucher", .opts = opts, .argc = argc, .argv = argv };
-	_cleanup_(remote_freep) struct remote *r = NULL;
-	json_t *doc = json_object();
-	struct opt_part p;
-	int key, res = 0;
+	static const struct verb v = {
+		.name = "voucher", .opts = opts, .dflt = "ls", .alone = "ls|new", .named = "show|withdraw",
+		.takes = "new|withdraw", .option = option, .check = check, .run = run,
+	};
 
-	while ((key = opt_next(&s)) >= 0 && res == 0)
-		res = option(doc, key, s.value);
-	if (res == 0 && key != OPT_END)
-		res = key == OPT_HELP ? -1 : CMD_USAGE;
-	if (res == 0)
-		res = opt_part(&s, "ls", "show|withdraw", &p);
-	if (res == 0)
-		res = check(&p, doc);
-	if (res == 0)
-		res = remote_new(&r);
-	if (res == 0)
-		res = run(r, &p, doc);
-	json_decref(doc);
-	return res < 0 ? CMD_OK : res;
+	return verb_run(&v, argc, argv);
 }

@@ -293,7 +293,7 @@ def test_a_list_is_shown_to_its_end():
     (("token", "new", "--name", "x"), "--tenant"),
     (("token", "ls", "--scope", "tasks:read"), "token new"),
     (("tenant", "burn"), "burn"),
-    (("tenant", "ls", "--title", "x"), "--title"),
+    (("tenant", "ls", "--title", "x"), "`tenant new`"),
     (("user", "new", "li"), "--tenant"),
     (("user", "change", "li"), "--role"),
     (("ls", "--server", "what is this"), "address"),
