@@ -4,7 +4,6 @@ A job asks for `gpu:N` of any kind and names the kinds that it can use as a cons
 Slurm lets its owner say.  Nobody here knows where its data may be seen.
 """
 import city
-import stream
 
 
 def chips_in(job, cluster):
@@ -37,19 +36,6 @@ class Federation:
     def submit(self, job):
         home = [c for c in self.where.names if could_run(job, c)]
         sbatch(self.where, job, home[job.i % len(home)], job.chips)
-
-
-class FederationPrefer(Federation):
-    """The same with owners who know which of their chips is the fastest and say so (--prefer)."""
-
-    def submit(self, job):
-        home = [c for c in self.where.names if could_run(job, c)]
-        more = ()
-        if len(job.chips) > 1:
-            best = max(stream.SPEED[job.kind][c] for c in job.chips)
-            more = ("--prefer=" + "|".join(city.THEIRS[c] for c in job.chips
-                                           if stream.SPEED[job.kind][c] == best),)
-        sbatch(self.where, job, home[job.i % len(home)], job.chips, *more)
 
 
 class RoundRobin:

@@ -10,8 +10,7 @@ import peers
 import router
 import stream
 
-POLICIES = {"federation": peers.Federation, "federation_prefer": peers.FederationPrefer,
-            "round_robin": peers.RoundRobin, "least_loaded": peers.LeastLoaded, "suanlu": router.Suanlu}
+POLICIES = {"federation": peers.Federation, "round_robin": peers.RoundRobin, "least_loaded": peers.LeastLoaded, "suanlu": router.Suanlu}
 DRAIN_S = 600
 
 
