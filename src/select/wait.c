@@ -93,25 +93,53 @@ static void node_give_back(struct node *n, const struct placement *pl, uint16_t 
 								      pl->accel_milli, 1000);
 }
 
-/* Take one run away.  Adds the nodes that fit now and did not before; -1: scratch full. */
+/* Of a cluster only the number of devices is known that a run has on a node (pool_seen.c): as many
+ * of those that are taken. */
+static uint16_t taken_devices(const struct node *n, uint32_t count)
+{
+	uint16_t bits = 0;
+
+	for (uint32_t i = 0; i < n->naccels && count; i++)
+		if (n->accel_free_milli[i] < 1000) {
+			bits |= (uint16_t)(1u << i);
+			count--;
+		}
+	return bits;
+}
+
+/* What `pl` has of one node ends; `accels`: which devices, or of a cluster how many bits.  1: the
+ * node fits now and did not before; -1: scratch full. */
+static int end_on_node(struct scratch *sc, struct want *w, const struct pool *p, uint32_t node,
+		       const struct placement *pl, uint16_t accels)
+{
+	int at;
+
+	if (node >= p->nnodes)
+		return 0;
+	at = touch(sc, w, p, node);
+	if (at < 0)
+		return -1;
+	if (p->told)
+		accels = taken_devices(&sc->copy[at], (uint32_t)__builtin_popcount(accels));
+	node_give_back(&sc->copy[at], pl, accels);
+	if (sc->fits[at] || !want_fits(w, &sc->copy[at]))
+		return 0;
+	sc->fits[at] = true;
+	return 1;
+}
+
+/* Take one run away.  Returns how many nodes fit now that did not before; -1: scratch full. */
 static int end_hold(struct scratch *sc, struct want *w, const struct pool *p,
 		    const struct placement *pl)
 {
 	int more = 0;
 
 	for (uint32_t i = 0; i < pl->n; i++) {
-		int at;
+		int one = end_on_node(sc, w, p, pl->nodes[i].node, pl, pl->nodes[i].accels);
 
-		if (pl->nodes[i].node >= p->nnodes)
-			continue;
-		at = touch(sc, w, p, pl->nodes[i].node);
-		if (at < 0)
+		if (one < 0)
 			return -1;
-		node_give_back(&sc->copy[at], pl, pl->nodes[i].accels);
-		if (!sc->fits[at] && want_fits(w, &sc->copy[at])) {
-			sc->fits[at] = true;
-			more++;
-		}
+		more += one;
 	}
 	return more;
 }
@@ -122,25 +150,9 @@ static int end_busy(struct scratch *sc, struct want *w, const struct pool *p,
 {
 	struct placement pl = { .cpu_milli = b->cpu_milli, .memory_mb = b->memory_mb,
 				.accel_milli = 1000 };
-	uint16_t bits = 0;
-	uint32_t left = b->accels;
-	int at;
 
-	if (b->node >= p->nnodes)
-		return 0;
-	at = touch(sc, w, p, b->node);
-	if (at < 0)
-		return -1;
-	for (uint32_t i = 0; i < sc->copy[at].naccels && left; i++)
-		if (sc->copy[at].accel_free_milli[i] < 1000) {
-			bits |= (uint16_t)(1u << i);
-			left--;
-		}
-	node_give_back(&sc->copy[at], &pl, bits);
-	if (sc->fits[at] || !want_fits(w, &sc->copy[at]))
-		return 0;
-	sc->fits[at] = true;
-	return 1;
+	return end_on_node(sc, w, p, b->node, &pl,
+			   (uint16_t)((1u << (b->accels < 16 ? b->accels : 16)) - 1));
 }
 
 /* What ends next: a run of ours that holds room, or work of others; NULL and NULL: nothing. */

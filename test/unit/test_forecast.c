@@ -173,6 +173,28 @@ static void work_of_others_is_waited_for_like_our_own(void **state)
 	assert_int_equal(on(c, EDGE).wait_p50_s, 3600);
 }
 
+/* Which devices a cluster gave a run is not known, only how many: two runs may stand under the
+ * same ones. */
+static void devices_of_runs_in_a_cluster_come_free_by_their_number(void **state)
+{
+	struct city *c = *state;
+
+	c->pool[HUB].told = true;
+	c->spec.accel = (struct accel_need){ .count = 4, .share_milli = 1000 };
+	city_hold(c, HUB, 2, 1, 100, 150);
+	city_hold(c, HUB, 2, 1, 200, 400);
+	for (int i = 0; i < 4; i++)
+		c->node[HUB][2].accel_free_milli[i] = 0;
+	for (int i = 0; i < 2; i++) {
+		c->hold[HUB][i].place.accel_milli = 1000;
+		c->hold_node[HUB][i].accels = 3;
+	}
+	assert_int_equal(on(c, HUB).wait_p50_s, 200);
+	assert_int_equal(on(c, HUB).wait_p90_s, 400);
+	c->hold_node[HUB][1].accels = 1;                /* one of them is used by somebody unknown */
+	assert_int_equal(on(c, HUB).wait_p50_s, 3600);
+}
+
 static void what_waits_in_the_cluster_s_own_queue_comes_first(void **state)
 {
 	struct city *c = *state;
@@ -301,6 +323,7 @@ int main(void)
 		CITY_TEST(a_free_pool_does_not_let_wait),
 		CITY_TEST(a_full_pool_is_waited_for_until_a_run_should_end),
 		CITY_TEST(work_of_others_is_waited_for_like_our_own),
+		CITY_TEST(devices_of_runs_in_a_cluster_come_free_by_their_number),
 		CITY_TEST(what_waits_in_the_cluster_s_own_queue_comes_first),
 		CITY_TEST(a_run_that_was_sent_ahead_gives_no_room_when_it_ends),
 		CITY_TEST(a_gang_waits_for_its_last_node),
