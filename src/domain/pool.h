@@ -20,6 +20,7 @@ enum {
 	POOL_ADMITS_MAX = 256,
 	POOL_LINKS_MAX = 64,
 	PLACE_NODES_MAX = 4096,         /* nodes of one task */
+	PLACE_BARRED_MAX = 16,          /* nodes that it is told to keep off */
 };
 
 enum pool_tier { TIER_NONE, TIER_CENTRE, TIER_EDGE };
@@ -46,6 +47,9 @@ struct placement {
 	uint32_t cpu_milli, memory_mb, accel_milli;      /* on each node; milli of each device */
 	bool ahead;                     /* sent before there is room, to wait in the engine's own
 	                                 * queue: takes none yet, and its nodes are examples */
+	uint32_t nbarred, barred[PLACE_BARRED_MAX];     /* nodes promised to others before its end: an
+	                                 * engine that chooses nodes itself keeps off them.  Not in the
+	                                 * journal: a promise lasts as long as a pass */
 };
 
 /* A run that occupies the pool. */

@@ -119,11 +119,25 @@ static const char *partition_of(const struct slurm *s, const struct run_spec *r)
 	return node < s->nnodes ? s->nodes[node].partition : "";
 }
 
+/* The nodes that were promised to others before it is over. */
+static uint32_t exclude(const struct slurm *s, const struct placement *place,
+			const char *ret[PLACE_BARRED_MAX])
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < place->nbarred; i++)
+		if (place->barred[i] < s->nnodes)
+			ret[n++] = s->nodes[place->barred[i]].name;
+	return n;
+}
+
 /* ENGINE_E_FULL is not used here: what cannot be is refused for good. */
 static int build(struct slurm *s, const struct run_spec *r, char **ret, struct err *err)
 {
+	const char *kept[PLACE_BARRED_MAX];
 	struct slurm_terms t = {
 		.account = s->conf.account, .qos = s->conf.qos, .constraint = s->conf.constraint,
+		.exclude = kept, .nexclude = exclude(s, r->place, kept),
 		.partition = partition_of(s, r), .gres = "",
 		.dir = s->conf.dir ? s->conf.dir : "/tmp", .output = "/dev/null",
 	};

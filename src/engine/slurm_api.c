@@ -14,15 +14,15 @@
 
 /* One row each, so that a new version of Slurm is a new row. */
 static const struct slurm_api rows[] = {
-	/* no  list   set    inside nodes  requeue  gres key         prefix */
-	{ 36, false, false, false, false, false, "gres", "" },
-	{ 37, false, false, false, false, false, "gres", "" },
-	{ 38, false, false, false, false, false, "gres", "" },
-	{ 39, true, true, false, true, true, "tres_per_node", "gres/" },
-	{ 40, true, true, true, true, true, "tres_per_node", "gres/" },
-	{ 41, true, true, true, true, true, "tres_per_node", "gres/" },
-	{ 42, true, true, true, true, true, "tres_per_node", "gres/" },
-	{ 43, true, true, true, true, true, "tres_per_node", "gres/" },
+	/* no  list   set    inside nodes  requeue exclude gres key        prefix */
+	{ 36, false, false, false, false, false, false, "gres", "" },
+	{ 37, false, false, false, false, false, false, "gres", "" },
+	{ 38, false, false, false, false, false, false, "gres", "" },
+	{ 39, true, true, false, true, true, true, "tres_per_node", "gres/" },
+	{ 40, true, true, true, true, true, true, "tres_per_node", "gres/" },
+	{ 41, true, true, true, true, true, true, "tres_per_node", "gres/" },
+	{ 42, true, true, true, true, true, true, "tres_per_node", "gres/" },
+	{ 43, true, true, true, true, true, true, "tres_per_node", "gres/" },
 };
 
 const struct slurm_api *slurm_api_find(unsigned no)

@@ -21,6 +21,8 @@ struct slurm_api {
 	bool nodes_text;                /* nodes: "2", before: 2 */
 	bool requeue;                   /* "requeue":false is understood; before, the mere name of the
 	                                 * field means true */
+	bool exclude_list;              /* excluded_nodes: ["a","b"], before: exclude_nodes: "a,b", which
+	                                 * its document does not name but its parser takes */
 	const char *gres_key;           /* "gres" … */
 	const char *gres_prefix;        /* "" … "gres/" */
 };

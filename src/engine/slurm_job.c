@@ -2,6 +2,7 @@
 
 #include "engine/slurm_job.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "engine/slurm_script.h"
 
@@ -19,6 +20,8 @@ enum {
 	E_NOT_YET = 2036,               /* the controller is a standby */
 	E_PARSE = 9001,
 	E_LIMITS = 2015,                /* accepted, but can never start */
+
+	EXCLUDE_MAX = 8192,             /* names of nodes in a request */
 };
 
 /* ---- asking ---- */
@@ -63,6 +66,24 @@ static void put_gres(json_t *job, const struct slurm_api *api, const struct run_
 		put(job, api->gres_key, json_sprintf("%s%s:%u", api->gres_prefix, t->gres, n));
 }
 
+static void put_exclude(json_t *job, const struct slurm_api *api, const struct slurm_terms *t)
+{
+	json_t *list = json_array();
+	struct buf names;
+
+	buf_init(&names, EXCLUDE_MAX);
+	for (uint32_t i = 0; i < t->nexclude; i++) {
+		json_array_append_new(list, json_string(t->exclude[i]));
+		buf_printf(&names, "%s%s", i ? "," : "", t->exclude[i]);
+	}
+	if (t->nexclude && api->exclude_list)
+		put(job, "excluded_nodes", json_incref(list));
+	else if (t->nexclude && !names.full)
+		put(job, "exclude_nodes", json_string(names.data));
+	json_decref(list);
+	buf_done(&names);
+}
+
 static json_t *job_of(const struct slurm_api *api, const struct run_spec *r,
 		      const struct slurm_terms *t)
 {
@@ -79,6 +100,7 @@ static json_t *job_of(const struct slurm_api *api, const struct run_spec *r,
 	put_number(job, "memory_per_node", r->place->memory_mb, api->set_numbers);
 	put_number(job, "time_limit", (r->spec->walltime_s + 59) / 60, api->set_numbers);
 	put_gres(job, api, r, t);
+	put_exclude(job, api, t);
 	put_text(job, "current_working_directory", t->dir);
 	put_text(job, "standard_output", t->output);
 	put_text(job, "standard_error", t->output);

@@ -64,6 +64,8 @@ struct slurm_terms {
 	const char *account, *qos, *constraint, *partition;     /* "": none */
 	const char *gres;               /* "gpu:ascend910b", or "": no devices */
 	const char *dir;                /* where the job's shell begins */
+	const char *const *exclude;     /* nodes that it must not take */
+	uint32_t nexclude;
 	const char *output;             /* its standard output, should the script not even begin */
 };
 

@@ -51,7 +51,7 @@ static void learn(const struct snapshot *s, struct node_placer *pl)
 }
 
 /* A copy of the snapshot may come without placers. */
-static int place(struct pass *x, uint32_t i, struct arena *arena, struct placement *ret)
+static int place_any(struct pass *x, uint32_t i, struct arena *arena, struct placement *ret)
 {
 	const struct pool *p = x->s->pools[i];
 	struct node_placer *pl = pass_placer(x->s, i);
@@ -60,6 +60,37 @@ static int place(struct pass *x, uint32_t i, struct arena *arena, struct placeme
 		return place_find(x->a->spec, x->s->catalogue, p->nnodes, p->nodes, arena, ret);
 	learn(x->s, pl);
 	return place_want(&x->want, pl, p->nnodes, p->nodes, arena, ret);
+}
+
+static bool on_kept(const struct lane *l, int64_t over_ms, const struct placement *at)
+{
+	for (uint32_t i = 0; i < at->n; i++)
+		if (lane_bars(l, at->nodes[i].node, over_ms))
+			return true;
+	return false;
+}
+
+/* Where it would go by itself, unless that is kept for others: then beside. */
+static int place(struct pass *x, uint32_t i, const struct terms *t, struct arena *arena,
+		 struct placement *ret)
+{
+	const struct lane *l = x->s->lanes ? &x->s->lanes[i] : NULL;
+	int64_t over_ms = wait_over_ms(x->s, x->a->spec, t);
+	const struct pool *p = x->s->pools[i];
+	int none = place_any(x, i, arena, ret);
+
+	if (!none && l && on_kept(l, over_ms, ret)) {
+		struct node *beside = arena_array(arena, p->nnodes, sizeof(*beside));
+
+		for (uint32_t k = 0; k < p->nnodes; k++) {
+			beside[k] = p->nodes[k];
+			beside[k].down |= lane_bars(l, k, over_ms);
+		}
+		none = place_find(x->a->spec, x->s->catalogue, p->nnodes, beside, arena, ret);
+	}
+	if (!none && l)
+		lane_tell(l, over_ms, ret);
+	return none;
 }
 
 void candidate_terms(struct pass *x, uint32_t i, struct candidate *c)
@@ -150,27 +181,11 @@ void select_decide(const struct snapshot *s, const struct ask *a, struct arena *
 		best = decide_all(&x, arena, ret);
 	if (best == UINT32_MAX)
 		return;
-	if (ret->outcome == OUTCOME_CHOSEN && place(&x, best, arena, &ret->place))
+	if (ret->outcome == OUTCOME_CHOSEN && place(&x, best, &ret->top.terms, arena, &ret->place))
 		ret->outcome = OUTCOME_WAIT;    /* what wait.c was told of the room was old */
 	if (ret->outcome == OUTCOME_WAIT)
 		ret->reason = ret->top.reasons & REASON_BIT(REASON_BEHIND) &&
 			!(ret->top.reasons & REASON_BIT(REASON_FULL)) ? REASON_BEHIND : REASON_FULL;
-}
-
-void lane_charge(struct lane *l, const struct snapshot *s, const struct ask *a,
-		 const struct candidate *c, uint32_t times)
-{
-	const struct task_spec *t = a->spec;
-	int64_t run_s = sat_mul(sat_mul(c->terms.run_p50_s, t->nodes ? t->nodes : 1), times);
-	int64_t start_ms = sat_add(s->now_ms, sat_mul(c->terms.wait_p50_s, 1000));
-
-	if (!times)
-		return;
-	/* thousandths of a cpu x seconds = cpus x milliseconds */
-	l->ahead_cpu_ms = sat_add(l->ahead_cpu_ms, sat_mul(t->cpu_milli ? t->cpu_milli : 1, run_s));
-	l->ahead_accel_ms = sat_add(l->ahead_accel_ms, sat_mul(c->terms.accel_milli, run_s));
-	if (!l->shadow_ms || start_ms < l->shadow_ms)
-		l->shadow_ms = start_ms;
 }
 
 /* ---- the most telling reason ---- */

@@ -44,11 +44,19 @@ const char *reason_text(enum reason r, int zh);         /* one sentence for peop
 /* Also for the ways a run may end ("exit", "timeout", "lost" …); the code itself when unknown. */
 const char *reason_text_of(const char *code, int zh);
 
+enum { LANE_KEPT_MAX = PLACE_BARRED_MAX };
+#define LANE_ANY UINT32_MAX
+
 /* One pool, within one pass over the waiting tasks: what was promised to earlier ones. */
 struct lane {
 	int64_t ahead_cpu_ms;           /* expected cpu time of tasks that wait for this pool … */
 	int64_t ahead_accel_ms;         /* … and time of its devices */
 	int64_t shadow_ms;              /* earliest start promised to one of them; 0: none */
+	uint32_t nkept;                 /* nodes, and from when on they are kept; one may be there twice */
+	struct lane_kept {
+		uint32_t node;          /* LANE_ANY: every one */
+		int64_t start_ms;
+	} kept[LANE_KEPT_MAX];
 };
 
 struct snapshot {
@@ -143,6 +151,9 @@ enum reason decision_reason(const struct decision *d);
  * the pool has), terms of the others, rank, weights, seed, policy.  doc/openapi.yaml: Decision. */
 int decision_encode(const struct snapshot *s, const struct ask *a, const struct decision *d,
 		    struct buf *out);
+
+/* Promise a node from start_ms on; nothing when the list is full. */
+void lane_keep(struct lane *l, uint32_t node, int64_t start_ms);
 
 /* After a decision to wait: charge the lane for so many tasks like this one, so that the next
  * sees a queue. */

@@ -187,17 +187,17 @@ static bool walk_next(struct walk *w)
 	return w->hold || w->busy;
 }
 
-/* `room` nodes fit now, which is too few.  When do enough?  Past the bounds: when the last
- * run of the pool ends. */
-static struct ends room_comes(struct pass *x, const struct pool *p, uint32_t room)
+/* `room` nodes fit now, which is too few.  When do enough, and *sc: on which?  Past the bounds: when
+ * the last run of the pool ends. */
+static struct ends room_comes(struct pass *x, const struct pool *p, uint32_t room,
+			      struct scratch *sc)
 {
 	struct walk w = { .p = p, .now = x->s->now_ms };
 	struct ends when = { w.now, w.now };
-	struct scratch sc;
 	unsigned seen = 0;
 
-	sc.n = 0;
-	memset(sc.slot, 0, sizeof(sc.slot));
+	sc->n = 0;
+	memset(sc->slot, 0, sizeof(sc->slot));
 	while (walk_next(&w)) {
 		int more = 0;
 
@@ -205,8 +205,8 @@ static struct ends room_comes(struct pass *x, const struct pool *p, uint32_t roo
 		when.p90_ms = max64(when.p90_ms, w.e.p90_ms);
 		if (seen <= HOLDS_MAX)
 			more = seen++ == HOLDS_MAX ? -1 : w.hold
-				? end_hold(&sc, &x->want, p, &w.hold->place)
-				: end_busy(&sc, &x->want, p, w.busy);
+				? end_hold(sc, &x->want, p, &w.hold->place)
+				: end_busy(sc, &x->want, p, w.busy);
 		if (more < 0)
 			seen = HOLDS_MAX + 1;   /* only how long the rest takes */
 		else
@@ -267,13 +267,6 @@ int64_t wait_over_ms(const struct snapshot *s, const struct task_spec *t, const 
 	return sat_add(s->now_ms, sat_mul(takes_s, 1000));
 }
 
-/* EASY backfill (Lifka, "The ANL/IBM SP scheduling system", JSSPP 1995): a later task may
- * go first if its run is over before the start that an earlier task was promised. */
-static bool behind(const struct pass *x, const struct lane *l, const struct terms *t)
-{
-	return l && l->shadow_ms && wait_over_ms(x->s, x->a->spec, t) > l->shadow_ms;
-}
-
 static int64_t to_s(int64_t ms)
 {
 	return ms <= SECOND_MS ? 1 : ms / 1000 + (ms % 1000 != 0);
@@ -321,24 +314,62 @@ int64_t wait_floor_s(const struct snapshot *s, const struct pool *p)
 	return first_ms > SECOND_MS ? first_ms / SECOND_MS : 1;
 }
 
+uint32_t wait_nodes(struct pass *x, const struct pool *p, uint32_t *ret)
+{
+	uint32_t n = 0;
+	struct scratch sc;
+
+	for (uint32_t i = 0; i < p->nnodes && n < x->want.nodes; i++)
+		if (want_fits(&x->want, &p->nodes[i]))
+			ret[n++] = i;
+	if (n == x->want.nodes)
+		return n;
+	room_comes(x, p, n, &sc);
+	for (uint32_t i = 0; i < sc.n && n < x->want.nodes; i++)
+		if (sc.fits[i] && !want_fits(&x->want, &p->nodes[sc.node[i]]))
+			ret[n++] = sc.node[i];
+	return n;
+}
+
+/* Is there room, or when, were there no promises? */
+static uint32_t wait_own(struct pass *x, const struct pool *p, struct node_placer *pl,
+			 struct ends *ret)
+{
+	uint32_t room = room_now(x, p, pl);
+	struct scratch sc;
+
+	if (room >= x->want.nodes)
+		return 0;
+	*ret = room_comes(x, p, room, &sc);
+	return REASON_BIT(REASON_FULL);
+}
+
+/* Do promises to earlier tasks stand against it?  If it is to wait anyhow, by time alone. */
+static bool behind(struct pass *x, const struct pool *p, const struct lane *l,
+		   const struct terms *t, bool full)
+{
+	int64_t over_ms = wait_over_ms(x->s, x->a->spec, t);
+
+	if (!l || !l->shadow_ms || over_ms <= l->shadow_ms)
+		return false;
+	return full || !lane_leaves_room(l, &x->want, p, over_ms);
+}
+
 uint32_t wait_pass(struct pass *x, const struct pool *p, const struct lane *l,
 		   struct node_placer *pl, struct terms *ret)
 {
-	uint32_t room = room_now(x, p, pl), why = 0;
 	struct ends when = { x->s->now_ms, x->s->now_ms };
+	uint32_t why = wait_own(x, p, pl, &when);
 	int64_t ahead;
 
-	if (room < x->want.nodes)
-		why |= REASON_BIT(REASON_FULL);
-	if (behind(x, l, ret))
+	if (behind(x, p, l, ret, why))
 		why |= REASON_BIT(REASON_BEHIND);
 	ret->wait_p50_s = ret->wait_p90_s = 0;
 	if (!why)
 		return 0;
-	if (why & REASON_BIT(REASON_FULL))
-		when = room_comes(x, p, room);
 	if (why & REASON_BIT(REASON_BEHIND)) {
-		when.p50_ms = max64(when.p50_ms, l->shadow_ms);
+		if (!(why & REASON_BIT(REASON_FULL)))   /* else its own room is what it waits for */
+			when.p50_ms = max64(when.p50_ms, l->shadow_ms);
 		when.p90_ms = max64(when.p90_ms, l->shadow_ms);
 	}
 	if (p->queue_start_ms > when.p90_ms)    /* the cluster's own word */

@@ -89,6 +89,17 @@ static void make_node(struct world *w, struct node *n)
 		n->accel_free_milli[i] = chance(w, 60) ? 1000 : (uint16_t)(below(w, 5) * 250);
 }
 
+static void make_promises(struct world *w, uint32_t k, int64_t now_ms)
+{
+	struct lane *l = &w->lane[k];
+
+	l->nkept = 0;
+	l->shadow_ms = 0;
+	for (uint32_t n = below(w, 8); n < 3; n++)
+		lane_keep(l, chance(w, 20) ? LANE_ANY : below(w, NODES),
+			  now_ms + 1000 * below(w, 7200));
+}
+
 static void make_holds(struct world *w, struct pool *p, uint32_t k)
 {
 	int64_t end = NOW - (chance(w, 50) ? 100000 : 0);
@@ -130,7 +141,7 @@ static void make_pool(struct world *w, uint32_t k)
 		make_node(w, &p->nodes[i]);
 	make_holds(w, p, k);
 	w->lane[k].ahead_cpu_ms = chance(w, 20) ? below(w, 1000000) : 0;
-	w->lane[k].shadow_ms = chance(w, 20) ? NOW + 1000 * below(w, 7200) : 0;
+	make_promises(w, k, NOW);
 	w->list[k] = p;
 }
 
@@ -279,14 +290,33 @@ static void check_place(struct world *w, const struct pool *p, const struct plac
 
 /* ---- what a decision must be ---- */
 
-static bool promised_to_another(struct world *w, const struct decision *d, uint32_t k)
+static bool promised_to_another(struct world *w, const struct decision *d, uint32_t node)
 {
-	const struct terms *t = &d->cand[k].terms;
+	const struct terms *t = &d->cand[d->best].terms;
+	const struct lane *l = &w->lane[d->best];
 	int64_t s = w->spec.walltime_s;
 
 	if (t->run.samples && t->transfer_s + t->run_p90_s < s)
 		s = t->transfer_s + t->run_p90_s;
-	return w->s.lanes && w->lane[k].shadow_ms && NOW + s * 1000 > w->lane[k].shadow_ms;
+	for (uint32_t i = 0; w->s.lanes && i < l->nkept; i++)
+		if ((l->kept[i].node == node || l->kept[i].node == LANE_ANY) &&
+		    NOW + s * 1000 > l->kept[i].start_ms)
+			return true;
+	return false;
+}
+
+/* Is there room on nodes that nobody was promised? */
+static bool room_beside(struct world *w, const struct decision *d)
+{
+	const struct pool *p = &w->pool[d->best];
+	struct node copy[NODES];
+	struct placement pl;
+
+	for (uint32_t i = 0; i < p->nnodes; i++) {
+		copy[i] = p->nodes[i];
+		copy[i].down |= promised_to_another(w, d, i);
+	}
+	return !place_find(&w->spec, &w->catalogue, p->nnodes, copy, &w->arena, &pl);
 }
 
 static bool takes_too_long(const struct world *w, int64_t s)
@@ -332,7 +362,6 @@ static void check_refused(struct world *w, const struct decision *d)
 
 static void check_decision(struct world *w, const struct decision *d)
 {
-	struct placement pl;
 
 	must(d->outcome != OUTCOME_NONE, "there is an outcome");
 	if (d->best != UINT32_MAX)
@@ -340,13 +369,12 @@ static void check_decision(struct world *w, const struct decision *d)
 	if (d->outcome == OUTCOME_CHOSEN) {
 		must(!d->cand[d->best].reasons, "room now");
 		must(!d->cand[d->best].terms.wait_p50_s, "no wait where there is room");
-		must(!promised_to_another(w, d, d->best), "what was promised is kept");
+		for (uint32_t i = 0; i < d->place.n; i++)
+			must(!promised_to_another(w, d, d->place.nodes[i].node),
+			     "what was promised is kept");
 		check_place(w, &w->pool[d->best], &d->place);
 	} else if (d->best != UINT32_MAX) {
-		must(promised_to_another(w, d, d->best) ||
-		     place_find(&w->spec, &w->catalogue, w->pool[d->best].nnodes,
-				w->pool[d->best].nodes, &w->arena, &pl),
-		     "nobody waits for a free pool");
+		must(!room_beside(w, d), "nobody waits for a free pool");
 		must(d->cand[d->best].terms.wait_p50_s > 0, "a wait takes time");
 	}
 	if (d->outcome == OUTCOME_REFUSED) {
@@ -529,7 +557,7 @@ static void live_on(struct world *w)
 			p->nodes[i].cpu_free_milli = below(w, p->nodes[i].cpu_milli + 1);
 	if (p->nholds && chance(w, 30))
 		p->nholds--;
-	w->lane[k].shadow_ms = chance(w, 20) ? w->s.now_ms + 1000 * below(w, 7200) : 0;
+	make_promises(w, k, w->s.now_ms);
 	w->lane[k].ahead_cpu_ms = chance(w, 20) ? below(w, 1000000) : 0;
 	if (chance(w, 40))
 		history_add_on(w->history, history_kind(w->spec.tenant, "train", kind),

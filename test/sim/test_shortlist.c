@@ -162,8 +162,10 @@ static void live_on(struct city *c)
 	c->pool[roll(c, POOLS)].seen_ms = c->s.now_ms;
 	for (uint32_t i = 0; i < p->nnodes; i++)
 		p->nodes[i].cpu_free_milli = roll(c, 2) ? roll(c, p->nodes[i].cpu_milli + 1) : 0;
-	c->lane[p->id] = (struct lane){ .ahead_cpu_ms = roll(c, 2) ? roll(c, 100000000) : 0,
-		.shadow_ms = roll(c, 4) ? 0 : c->s.now_ms + 1000 * roll(c, 7200) };
+	c->lane[p->id] = (struct lane){ .ahead_cpu_ms = roll(c, 2) ? roll(c, 100000000) : 0 };
+	for (uint32_t n = roll(c, 4); n < 3; n++)
+		lane_keep(&c->lane[p->id], roll(c, 3) ? roll(c, p->nnodes + 1) : LANE_ANY,
+			  c->s.now_ms + 1000 * roll(c, 7200));
 	history_add_on(c->history, history_kind("lab", c->specs[roll(c, SPECS)].kind, kind),
 		       c->specs[roll(c, SPECS)].name,
 		       chips[roll(c, 5)], roll(c, 2) ? 0 : 500 + 500 * roll(c, 3),

@@ -7,6 +7,7 @@ import http.server
 import inspect
 import json
 import pathlib
+import re
 import sys
 import threading
 import time
@@ -516,6 +517,45 @@ def test_a_slurmctld_that_forgot_the_job_does_not_run_it_twice():
         assert task["state"] == "done", node.runs(t)
         assert [r["end"] for r in node.runs(t)].count("exit") == 1
         assert len(lines(count)) == len(set(lines(count)))      # no run began twice
+
+
+# ---- promises to those that wait ----
+
+def reason(node, task):
+    return (node.api.get(f"/v1/tasks/{task}").json()["reason"] or {}).get("code")
+
+
+def held_by(rig, node, task):
+    job, _ = rig.job_of("east", node.run_id(task))
+    said = rig.run("east", "scontrol", "show", "job", "-o", str(job))
+    return re.search(r" NodeList=(\S+)", said).group(1), re.search(r" ExcNodeList=(\S+)", said).group(1)
+
+
+def test_later_tasks_keep_off_the_node_that_a_large_one_was_promised(rig):
+    def devices(n):
+        return {"models": ["ascend-910b"], "count": n}
+    with Node(rig, partitions=["npu"]) as node:
+        node.up()
+        tasks = [node.sh("sleep 90", accelerators=devices(8)),
+                 node.sh("sleep 90", accelerators=devices(1), walltime_s=300)]
+        for t in tasks:
+            node.api.wait(t, ("running",))
+        (busy, _), (promised, _) = [held_by(rig, node, t) for t in tasks]
+        assert busy != promised
+        tasks.append(node.sh("true", accelerators=devices(8)))
+        until(lambda: reason(node, tasks[-1]) == "full")
+        tasks.append(node.sh("sleep 90", accelerators=devices(1)))      # only there are devices free
+        until(lambda: reason(node, tasks[-1]) == "behind")
+        tasks.append(node.sh("sleep 90"))
+        node.api.wait(tasks[-1], ("running",))
+        assert held_by(rig, node, tasks[-1]) == (busy, promised)
+        tasks.append(node.sh("sleep 20", walltime_s=60))                # over before then: anywhere
+        node.api.wait(tasks[-1], ("running",))
+        assert held_by(rig, node, tasks[-1])[1] == "(null)"
+        for t in tasks:
+            node.api.post(f"/v1/tasks/{t}/cancel")
+        for t in tasks:
+            node.api.wait(t)
 
 
 # ---- what a cluster and its admin do to a job ----

@@ -405,13 +405,14 @@ static void a_full_cluster_and_a_bad_token_are_no_fault_of_the_job(void **state)
 
 static json_t *asked(unsigned api)
 {
+	static const char *const kept[] = { "n7", "n9" };
 	struct place_node nodes[2] = { { 0, 3 }, { 1, 3 } };
 	struct placement place = { .n = 2, .nodes = nodes, .cpu_milli = 2500, .memory_mb = 700 };
 	struct task_spec spec = { .walltime_s = 61, .nodes = 2 };
 	struct run_spec r = { .run_id = "n1-5-2", .spec = &spec, .place = &place };
 	struct slurm_terms t = { .account = "acct", .qos = "", .constraint = "fast&new",
 				 .partition = "gpu", .gres = "gpu:a100", .dir = "/shared",
-				 .output = "/dev/null" };
+				 .output = "/dev/null", .exclude = kept, .nexclude = 2 };
 	char *text = slurm_job_encode(slurm_api_find(api), &r, &t, "#!/bin/sh\nexit 0\n");
 	json_t *v = json_loads(text, 0, NULL);
 
@@ -437,6 +438,7 @@ static void a_job_is_asked_for_in_the_words_of_38(void **state)
 	assert_int_equal(json_integer_value(json_object_get(j, "time_limit")), 2);
 	assert_true(json_is_object(json_object_get(j, "environment")));
 	assert_true(json_object_size(json_object_get(j, "environment")) > 0);
+	assert_string_equal(json_string_value(json_object_get(j, "exclude_nodes")), "n7,n9");
 	assert_null(json_object_get(j, "argv"));        /* it crashes slurmrestd 22.05 */
 	assert_null(json_object_get(j, "requeue"));     /* "requeue":false means true there */
 	json_decref(v);
@@ -454,6 +456,8 @@ static void a_job_is_asked_for_in_the_words_of_later_versions(void **state)
 		assert_string_equal(json_string_value(json_object_get(j, "tres_per_node")),
 				    "gres/gpu:a100:2");
 		assert_null(json_object_get(j, "gres"));
+		assert_null(json_object_get(j, "exclude_nodes"));
+		assert_int_equal(json_array_size(json_object_get(j, "excluded_nodes")), 2);
 		assert_true(json_is_false(json_object_get(j, "requeue")));
 		assert_string_equal(json_string_value(json_object_get(j, "nodes")), "2");
 		assert_true(json_is_object(json_object_get(j, "memory_per_node")));
