@@ -64,6 +64,7 @@ static struct engine *slurm_free(struct engine *e)
 	s->control = fetch_free(s->control);
 	slurm_poll_done(s);
 	s->files = lane_free(s->files);
+	s->logs = lane_free(s->logs);
 	timer_free(s->now);
 	s->freed = true;
 	if (!s->works)
@@ -236,7 +237,7 @@ static void slurm_settle(struct engine *e, const char *run_id)
 static int slurm_log(struct engine *e, const char *run_id, int stream, uint64_t offset,
 		     struct buf *out, uint64_t *ret_size, struct err *err)
 {
-	return slurm_files_log(slurm_of(e), run_id, stream, offset, out, ret_size, err);
+	return slurm_log_read(slurm_of(e), run_id, stream, offset, out, ret_size, err);
 }
 
 static json_t *slurm_describe(const struct engine *e)

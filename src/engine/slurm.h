@@ -8,6 +8,7 @@
  *   slurm_seen.c   what its pool is told of a listing
  *   slurm_silent.c  is the cluster up?  Runs of one that is not
  *   slurm_files.c  the shared directory, from a thread of its own
+ *   slurm_log.c    logs there
  *   slurm_rest.c   one call to slurmrestd
  * Without state: slurm_conf, slurm_api (versions), slurm_job, slurm_node, slurm_script.
  *
@@ -131,7 +132,8 @@ struct slurm {
 	int64_t rate_ms;
 
 	/* slurm_files.c */
-	struct lane *files;             /* NULL: not needed yet */
+	struct lane *files, *logs;      /* NULL: not needed yet */
+	bool log_hangs;                 /* a read has not come back */
 	bool dir_busy, dir_ok;          /* a probe is under way; the last one was well */
 	int64_t dir_asked_ms, sweep_ms;
 	long sweep_at;
@@ -221,7 +223,10 @@ void slurm_files_take(struct slurm_run *r);     /* the same; and what has begun 
 void slurm_files_settled(struct slurm *s, const char *run_id, bool over);
 void slurm_files_tick(struct slurm *s);         /* is the directory alive?  Remove old ones */
 bool slurm_files_hang(const struct slurm *s);   /* asked, and no answer for some seconds */
-int slurm_files_log(struct slurm *s, const char *run_id, int stream, uint64_t offset,
+
+/* ---- slurm_log.c ---- */
+
+int slurm_log_read(struct slurm *s, const char *run_id, int stream, uint64_t offset,
 		    struct buf *out, uint64_t *ret_size, struct err *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* slurm_files.c - the shared directory of a Slurm pool, from a thread of its own
  *
- * A network file system may hang, so the loop never touches it, but for the reading of a log,
- * and for that only while it has just been seen alive.
+ * A network file system may hang, so the loop never touches it.
  */
 
 #include "engine/slurm.h"
@@ -25,11 +24,9 @@
 enum {
 	PROBE_MS = 2000,
 	HANG_MS = 5000,                 /* an answer of the shared directory may take so long */
-	PROBE_LATE_MS = 1000,           /* a probe that takes longer: do not touch it */
 	SWEEP_EVERY_MS = 60 * 1000,
 	SWEEP_CALLS = 2000,             /* of the file system, in one go */
 	UNSETTLED_MAX = 32,             /* likewise: directories that are asked about */
-	LOG_READ_MAX = 1 << 20,
 };
 
 enum job_kind { JOB_LOOK = 1, JOB_MAKE, JOB_CLAIM, JOB_TAKE, JOB_SETTLED, JOB_GIVEN_UP, JOB_PROBE };
@@ -429,51 +426,4 @@ void slurm_files_tick(struct slurm *s)
 	if (j->sweep)
 		s->sweep_ms = now;
 	go(j);
-}
-
-static int read_log(int fd, uint64_t offset, uint64_t size, struct buf *out, struct err *err)
-{
-	uint64_t want = offset < size ? size - offset : 0;
-	char *data;
-	ssize_t n;
-
-	if (want > out->max - out->len)
-		want = out->max - out->len;
-	if (want > LOG_READ_MAX)
-		want = LOG_READ_MAX;
-	if (!want)
-		return 0;
-	data = mem_alloc(want);
-	n = pread(fd, data, want, (off_t)offset);
-	if (n > 0)
-		buf_add(out, data, (size_t)n);
-	free(data);
-	return n < 0 ? err_set(err, -EIO, "could not read the log") : 0;
-}
-
-int slurm_files_log(struct slurm *s, const char *run_id, int stream, uint64_t offset,
-		    struct buf *out, uint64_t *ret_size, struct err *err)
-{
-	char path[4096];
-	_cleanup_(mem_closep) int fd = -1;
-	struct stat st;
-	int r;
-
-	if (!s->conf.dir)
-		return err_set(err, ENGINE_E_GONE, "pool %s has no shared directory, so its logs "
-			       "stay on the cluster", s->pool->name);
-	if (s->dir_busy && clock_mono_ms() - s->dir_asked_ms > PROBE_LATE_MS)
-		return err_set(err, ENGINE_E_GONE, "the shared directory does not answer");
-	snprintf(path, sizeof(path), "%s/%s/%s", s->conf.dir, run_id, stream == 1 ? "stdout" : "stderr");
-	fd = run_id_ok(run_id) ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
-	if (fd < 0 && slurm_run_find(s, run_id)) {
-		*ret_size = 0;          /* it has not begun */
-		return 0;
-	}
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return err_set(err, ENGINE_E_GONE, "the log of run %s is not kept any more", run_id);
-	r = read_log(fd, offset, (uint64_t)st.st_size, out, err);
-	if (r == 0)
-		*ret_size = (uint64_t)st.st_size;
-	return r;
 }

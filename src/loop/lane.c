@@ -18,7 +18,7 @@ struct lane {
 	uv_thread_t thread;
 
 	uv_mutex_t lock;                /* of what follows */
-	uv_cond_t wake, idle;
+	uv_cond_t wake, idle;           /* for the thread; for the loop, when it waits */
 	struct jobs waiting, finished;
 	bool busy, closing, closed;
 	bool left;                      /* closed while a job hung: its thread frees us */
@@ -46,6 +46,7 @@ static void work(struct lane *l, struct lane_job *j)
 		return;
 	}
 	STAILQ_INSERT_TAIL(&l->finished, j, link);
+	uv_cond_signal(&l->idle);
 	if (!l->closing)
 		uv_async_send(l->news);
 }
@@ -127,6 +128,33 @@ void lane_add(struct lane *l, struct lane_job *j, bool first)
 		STAILQ_INSERT_TAIL(&l->waiting, j, link);
 	uv_cond_signal(&l->wake);
 	uv_mutex_unlock(&l->lock);
+}
+
+static bool is_finished(const struct lane *l, const struct lane_job *j)
+{
+	const struct lane_job *one;
+
+	STAILQ_FOREACH(one, &l->finished, link)
+		if (one == j)
+			return true;
+	return false;
+}
+
+bool lane_add_wait(struct lane *l, struct lane_job *j, unsigned ms)
+{
+	uint64_t end = uv_hrtime() + ms * UINT64_C(1000000), now;
+	bool finished;
+
+	lane_add(l, j, true);
+	uv_mutex_lock(&l->lock);
+	while (!(finished = is_finished(l, j)) && (now = uv_hrtime()) < end)
+		uv_cond_timedwait(&l->idle, &l->lock, end - now);
+	if (finished)
+		STAILQ_REMOVE(&l->finished, j, lane_job, link);
+	uv_mutex_unlock(&l->lock);
+	if (finished && --l->open == 0)
+		uv_unref((uv_handle_t *)l->news);
+	return finished;
 }
 
 static void on_closed(uv_handle_t *h)

@@ -23,6 +23,8 @@ struct lane;
 struct lane *lane_new(uv_loop_t *loop);
 /* `first`: before all that wait. */
 void lane_add(struct lane *l, struct lane_job *j, bool first);
+/* The same, and wait for it, up to so long.  True: it is the caller's again, and done() will not be called. */
+bool lane_add_wait(struct lane *l, struct lane_job *j, unsigned ms);
 /* What waits is still done within a second; a job that hangs is left behind with its thread.  Takes
  * NULL; NULL back. */
 struct lane *lane_free(struct lane *l);

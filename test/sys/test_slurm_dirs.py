@@ -187,6 +187,21 @@ def test_directories_that_hang_hold_up_their_own_pools_only(rig):
         assert node.api.wait(runs)["exit_code"] == 7 and len(node.runs(runs)) == 1
 
 
+def test_a_log_that_hangs_holds_up_nobody_else(rig):
+    """A log was read by the daemon's one loop, unless the directory was known to hang."""
+    with Node(rig) as node:
+        node.up()
+        t = node.sh("echo said; exit 7")
+        assert node.api.wait(t)["exit_code"] == 7
+        time.sleep(3)
+        with Hung(node.where / "east"):
+            for _ in range(3):
+                began = time.monotonic()
+                assert "said" not in node.api.get(f"/v1/tasks/{t}/logs").text
+                assert node.api.get("/v1/node").status_code == 200 and time.monotonic() - began < 4
+        until(lambda: node.cli("logs", str(t)).stdout == "said\n")
+
+
 def test_a_daemon_stops_while_its_directory_hangs(rig):
     node = Node(rig)
     node.env["ASAN_OPTIONS"] = "detect_leaks=0"     # it would wait for the thread that hangs

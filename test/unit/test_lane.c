@@ -146,6 +146,25 @@ static void a_lane_that_hangs_takes_nobody_elses_thread(void **state)
 	close(fd[0]), close(fd[1]);
 }
 
+static void the_loop_may_wait_for_a_job_but_not_for_ever(void **state)
+{
+	struct lane *l = lane_new(&loop);
+	struct note a = { .job = { do_it, on_done, on_drop }, .name = 'a', .hang_fd = -1 };
+	struct note *b = mem_alloc(sizeof(*b));
+	int fd[2];
+
+	assert_int_equal(pipe(fd), 0);
+	assert_true(lane_add_wait(l, &a.job, 5000));
+	assert_int_equal(ran, 1);
+	*b = (struct note){ .job = { do_it, on_done, on_drop }, .name = 'b', .hang_fd = fd[0] };
+	assert_false(lane_add_wait(l, &b->job, 50));
+	assert_int_equal(write(fd[1], "x", 1), 1);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_string_equal(done, "b"); /* the other was ours again */
+	lane_free(l);
+	close(fd[0]), close(fd[1]);
+}
+
 static void an_unused_lane_has_no_thread_and_goes(void **state)
 {
 	assert_null(lane_free(lane_new(&loop)));
@@ -161,6 +180,7 @@ int main(void)
 		row(what_waits_is_still_done_when_the_lane_goes_and_done_is_not_called),
 		row(a_job_that_hangs_is_left_behind),
 		row(a_lane_that_hangs_takes_nobody_elses_thread),
+		row(the_loop_may_wait_for_a_job_but_not_for_ever),
 		row(an_unused_lane_has_no_thread_and_goes),
 	};
 

@@ -1,0 +1,135 @@
+/* slurm_log.c - the logs of runs in the shared directory
+ *
+ * The loop waits for a read, but not for a directory that hangs: a thread does it, and while one has
+ * not come back none is tried.
+ */
+
+#include "engine/slurm.h"
+
+#include "base/mem.h"
+#include "engine/run_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	LOG_WAIT_MS = 1000,             /* of the loop, once for each time that it hangs */
+	LOG_READ_MAX = 1 << 20,
+};
+
+struct log_job {
+	struct lane_job lane;
+	struct slurm *s;                /* only for the loop */
+	char *path;
+	uint64_t offset, want, size;
+	char *data;
+	size_t n;
+	int r;                          /* 0, -ENOENT: no such log, else -errno */
+};
+
+/* ---- on the thread ---- */
+
+static void read_from(struct log_job *j, int fd)
+{
+	uint64_t left = j->offset < j->size ? j->size - j->offset : 0;
+	ssize_t n;
+
+	if (left > j->want)
+		left = j->want;
+	if (!left)
+		return;
+	j->data = mem_alloc(left);
+	n = pread(fd, j->data, left, (off_t)j->offset);
+	if (n < 0)
+		j->r = -EIO;
+	else
+		j->n = (size_t)n;
+}
+
+static void work(struct lane_job *l)
+{
+	struct log_job *j = (struct log_job *)l;
+	_cleanup_(mem_closep) int fd = open(j->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		j->r = -errno;
+		return;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		j->r = -EINVAL;
+		return;
+	}
+	j->size = (uint64_t)st.st_size;
+	read_from(j, fd);
+}
+
+static void drop(struct lane_job *l)
+{
+	struct log_job *j = (struct log_job *)l;
+
+	free(j->path);
+	free(j->data);
+	free(j);
+}
+
+/* ---- on the loop ---- */
+
+/* Nobody waits for it any more, but it came back. */
+static void over(struct lane_job *l)
+{
+	((struct log_job *)l)->s->log_hangs = false;
+	drop(l);
+}
+
+static int answer(const struct log_job *j, bool known, const char *run_id, struct buf *out,
+		  uint64_t *ret_size, struct err *err)
+{
+	if (j->r == -EIO)
+		return err_set(err, -EIO, "could not read the log");
+	if (j->r && known) {
+		*ret_size = 0;          /* it has not begun */
+		return 0;
+	}
+	if (j->r)
+		return err_set(err, ENGINE_E_GONE, "the log of run %s is not kept any more", run_id);
+	buf_add(out, j->data ? j->data : "", j->n);
+	*ret_size = j->size;
+	return 0;
+}
+
+int slurm_log_read(struct slurm *s, const char *run_id, int stream, uint64_t offset,
+		    struct buf *out, uint64_t *ret_size, struct err *err)
+{
+	static const char hangs[] = "the shared directory does not answer";
+	struct log_job *j;
+	int r;
+
+	if (!s->conf.dir)
+		return err_set(err, ENGINE_E_GONE, "pool %s has no shared directory, so its logs "
+			       "stay on the cluster", s->pool->name);
+	if (!run_id_ok(run_id))
+		return err_set(err, ENGINE_E_GONE, "the log of run %s is not kept any more", run_id);
+	if (s->log_hangs || slurm_files_hang(s))
+		return err_set(err, ENGINE_E_GONE, "%s", hangs);
+	if (!s->logs)
+		s->logs = lane_new(s->loop);
+	j = mem_alloc(sizeof(*j));
+	*j = (struct log_job){ .lane = { .do_it = work, .done = over, .drop = drop }, .s = s,
+			       .path = mem_alloc(strlen(s->conf.dir) + RUN_ID_MAX + 16),
+			       .offset = offset, .want = out->max - out->len };
+	sprintf(j->path, "%s/%s/%s", s->conf.dir, run_id, stream == 1 ? "stdout" : "stderr");
+	if (j->want > LOG_READ_MAX)
+		j->want = LOG_READ_MAX;
+	s->log_hangs = !lane_add_wait(s->logs, &j->lane, LOG_WAIT_MS);
+	if (s->log_hangs)
+		return err_set(err, ENGINE_E_GONE, "%s", hangs);
+	r = answer(j, slurm_run_find(s, run_id) != NULL, run_id, out, ret_size, err);
+	drop(&j->lane);
+	return r;
+}
