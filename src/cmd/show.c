@@ -171,7 +171,7 @@ static void task(const json_t *t)
 static void runs(const json_t *all)
 {
 	struct out_table *t = out_table_new();
-	char text[OUT_TEXT_MAX];
+	char text[OUT_TEXT_MAX], said[PHRASE_ZH_MAX];
 	const json_t *d;
 	size_t i;
 
@@ -197,7 +197,7 @@ static void runs(const json_t *all)
 			out_cell(t, NULL);
 		out_cell(t, out_yuan(out_i(d, "cost_micro", 0), text));
 		out_cell(t, out_carbon(out_i(d, "carbon_mg", 0), text));
-		out_cell(t, out_tr(d, "text"));
+		out_cell(t, words_said(out_s(d, "text"), said));
 	}
 	putchar('\n');
 	out_table_print(t);

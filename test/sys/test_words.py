@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -42,6 +43,7 @@ def test_every_refusal_of_the_house_has_chinese():
     ("api/planted.c", 'void f(void) { reply_no(c, NO_TYPE, NULL, "is missing", "ask the " "porter"); }'),
     ("domain/planted.c", 'const char *f(void) { return "must be round"; }'),
     ("base/planted.c", 'void f(void) { dec_fail(d, "x", "must be %" PRIu32 " feet", 3); }'),
+    ("engine/planted.c", 'int f(struct err *e) { return err_set(e, ENGINE_E_GONE, "run %s is blue", x); }'),
     ("select/planted.c", 'void f(void) { say(w, "%s yards", x); }'),
 ])
 def test_a_sentence_without_chinese_is_found_in_the_house(tree, file, line):
@@ -186,6 +188,18 @@ def test_the_command_line_says_a_refusal_in_chinese(node, args, words):
     assert zh.returncode == en.returncode != 0
     assert words in zh.stderr
     assert not CHINESE.search(en.stderr)
+
+
+def test_what_an_engine_says_is_told_in_chinese(tmp_path):
+    pool = dict(HUB, options={"lose_per_mille": 1000, "seed": 1})
+    with Daemon({"pools": [pool]}, directory=tmp_path) as d:
+        id = d.api.post("/v1/tasks", json={"command": ["true"], "walltime_s": 60, "retries": 0}).json()["id"]
+        end = time.monotonic() + 20
+        while not any(r.get("text") for r in d.api.get(f"/v1/tasks/{id}/runs").json()["runs"]):
+            assert time.monotonic() < end, d.api.get(f"/v1/tasks/{id}/runs").text
+            time.sleep(0.05)
+        assert "按本引擎的选项丢失" in d.cli("show", "--lang", "zh", id).stdout
+        assert "lost, as the options of this engine ask" in d.cli("show", id).stdout
 
 
 def test_a_task_in_a_file_is_refused_in_chinese(node, tmp_path):
