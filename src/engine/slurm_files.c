@@ -125,7 +125,8 @@ static void look(struct job *j, int dirfd)
 		return;
 	}
 	j->what = SLURM_FILE_BEGUN;
-	if (run_dir_text(dirfd, j->run_id, "started", started, sizeof(started)) == 0)
+	if (S_ISREG(st.st_mode) &&
+	    run_dir_text(dirfd, j->run_id, "started", started, sizeof(started)) == 0)
 		j->holder = strtoull(started, NULL, 10);
 	if (!j->holder && st.st_uid == geteuid() && !strcmp(started, by_daemon)) {
 		j->what = SLURM_FILE_TAKEN;

@@ -453,6 +453,17 @@ static void a_number_that_no_listing_shows_as_ours_is_never_ended(void **state)
 	assert_int_equal(asked("DELETE 99"), 0);
 }
 
+static void a_link_in_place_of_started_names_nobody(void **state)
+{
+	two_jobs();
+	put("elsewhere", "taken\n");
+	assert_int_equal(symlink("elsewhere", path_of("n-1-1/started")), 0);
+	listing(TAKEN(8));
+	it_lives();
+	listings(2, RUNNING(7) "," TAKEN(8));
+	it_lives();
+}
+
 static void a_command_may_end_with_121_itself(void **state)
 {
 	start();
@@ -764,6 +775,7 @@ int main(void)
 		row(when_the_known_one_never_begins_the_other_cannot_begin_later),
 		row(a_wish_to_end_goes_to_the_one_that_began),
 		row(a_number_that_no_listing_shows_as_ours_is_never_ended),
+		row(a_link_in_place_of_started_names_nobody),
 		row(a_command_may_end_with_121_itself),
 		row(a_run_that_was_taken_back_is_given_back_and_not_lost),
 		row(what_began_is_not_given_back_but_lost),
