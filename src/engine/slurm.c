@@ -63,8 +63,8 @@ static struct engine *slurm_free(struct engine *e)
 	s->submit = fetch_free(s->submit);
 	s->control = fetch_free(s->control);
 	slurm_poll_done(s);
-	s->files = lane_free(s->files);
-	s->logs = lane_free(s->logs);
+	s->files = worker_free(s->files);
+	s->logs = worker_free(s->logs);
 	timer_free(s->now);
 	s->freed = true;
 	if (!s->works)

@@ -32,7 +32,7 @@
 #include "engine/slurm_job.h"
 #include "engine/slurm_node.h"
 #include "http/fetch.h"
-#include "loop/lane.h"
+#include "loop/worker.h"
 #include "loop/timer.h"
 
 #include <sys/queue.h>
@@ -132,7 +132,7 @@ struct slurm {
 	int64_t rate_ms;
 
 	/* slurm_files.c */
-	struct lane *files, *logs;      /* NULL: not needed yet */
+	struct worker *files, *logs;    /* NULL: not needed yet */
 	bool log_hangs;                 /* a read has not come back */
 	bool dir_busy, dir_ok;          /* a probe is under way; the last one was well */
 	int64_t dir_asked_ms, sweep_ms;

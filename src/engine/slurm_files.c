@@ -36,7 +36,7 @@ static const char by_daemon[] = "taken\n";
 
 /* Filled in by the loop, answered by the thread, read by the loop. */
 struct job {
-	struct lane_job lane;
+	struct worker_job worker;
 	struct slurm *s;                /* only for the loop: a thread that hangs may outlive it */
 	enum job_kind kind;
 	char *dir;
@@ -272,7 +272,7 @@ static void sweep(struct job *j, int dirfd)
 	closedir(d);
 }
 
-static void work(struct lane_job *l)
+static void work(struct worker_job *l)
 {
 	struct job *j = (struct job *)l;
 	int dirfd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -299,7 +299,7 @@ static void work(struct lane_job *l)
 
 /* ---- on the loop ---- */
 
-static void drop(struct lane_job *l)
+static void drop(struct worker_job *l)
 {
 	struct job *j = (struct job *)l;
 
@@ -319,7 +319,7 @@ static void settle_left(struct slurm *s, const struct job *j)
 			slurm_files_settled(s, j->unsettled[i], false);
 }
 
-static void over(struct lane_job *l)
+static void over(struct worker_job *l)
 {
 	struct job *j = (struct job *)l;
 	struct slurm *s = j->s;
@@ -348,7 +348,7 @@ static struct job *queue(struct slurm *s, enum job_kind kind, const char *run_id
 {
 	struct job *j = mem_alloc(sizeof(*j));
 
-	*j = (struct job){ .lane = { work, over, drop }, .s = s, .kind = kind,
+	*j = (struct job){ .worker = { work, over, drop }, .s = s, .kind = kind,
 			    .dir = mem_strdup(s->conf.dir), .keep_s = s->conf.keep_runs_s,
 			    .uid = s->conf.uid };
 	snprintf(j->run_id, sizeof(j->run_id), "%s", run_id);
@@ -361,8 +361,8 @@ static void go(struct job *j)
 	struct slurm *s = j->s;
 
 	if (!s->files)
-		s->files = lane_new(s->loop);
-	lane_add(s->files, &j->lane, j->kind == JOB_PROBE);
+		s->files = worker_new(s->loop);
+	worker_add(s->files, &j->worker, j->kind == JOB_PROBE);
 }
 
 /* One look at a time into the directory of a run. */

@@ -23,7 +23,7 @@ enum {
 };
 
 struct log_job {
-	struct lane_job lane;
+	struct worker_job worker;
 	struct slurm *s;                /* only for the loop */
 	char *path;
 	uint64_t offset, want, size;
@@ -51,7 +51,7 @@ static void read_from(struct log_job *j, int fd)
 		j->n = (size_t)n;
 }
 
-static void work(struct lane_job *l)
+static void work(struct worker_job *l)
 {
 	struct log_job *j = (struct log_job *)l;
 	_cleanup_(mem_closep) int fd = open(j->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -69,7 +69,7 @@ static void work(struct lane_job *l)
 	read_from(j, fd);
 }
 
-static void drop(struct lane_job *l)
+static void drop(struct worker_job *l)
 {
 	struct log_job *j = (struct log_job *)l;
 
@@ -81,7 +81,7 @@ static void drop(struct lane_job *l)
 /* ---- on the loop ---- */
 
 /* Nobody waits for it any more, but it came back. */
-static void over(struct lane_job *l)
+static void over(struct worker_job *l)
 {
 	((struct log_job *)l)->s->log_hangs = false;
 	drop(l);
@@ -118,18 +118,18 @@ int slurm_log_read(struct slurm *s, const char *run_id, int stream, uint64_t off
 	if (s->log_hangs || slurm_files_hang(s))
 		return err_set(err, ENGINE_E_GONE, "%s", hangs);
 	if (!s->logs)
-		s->logs = lane_new(s->loop);
+		s->logs = worker_new(s->loop);
 	j = mem_alloc(sizeof(*j));
-	*j = (struct log_job){ .lane = { .do_it = work, .done = over, .drop = drop }, .s = s,
+	*j = (struct log_job){ .worker = { .do_it = work, .done = over, .drop = drop }, .s = s,
 			       .path = mem_alloc(strlen(s->conf.dir) + RUN_ID_MAX + 16),
 			       .offset = offset, .want = out->max - out->len };
 	sprintf(j->path, "%s/%s/%s", s->conf.dir, run_id, stream == 1 ? "stdout" : "stderr");
 	if (j->want > LOG_READ_MAX)
 		j->want = LOG_READ_MAX;
-	s->log_hangs = !lane_add_wait(s->logs, &j->lane, LOG_WAIT_MS);
+	s->log_hangs = !worker_add_wait(s->logs, &j->worker, LOG_WAIT_MS);
 	if (s->log_hangs)
 		return err_set(err, ENGINE_E_GONE, "%s", hangs);
 	r = answer(j, slurm_run_find(s, run_id) != NULL, run_id, out, ret_size, err);
-	drop(&j->lane);
+	drop(&j->worker);
 	return r;
 }

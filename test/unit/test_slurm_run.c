@@ -115,7 +115,7 @@ static int tear_down(void **state)
 
 	HASH_ITER(hh, w->s.runs, r, tmp)
 		slurm_run_drop(r);
-	lane_free(w->s.files);
+	worker_free(w->s.files);
 	slurm_orphans_forget(&w->s, INT64_MAX);
 	slurm_listing_free(w->s.seen);
 	timer_free(w->s.now);

@@ -1,7 +1,7 @@
-/* test_lane.c - a thread of its own for what may hang */
+/* test_worker.c - a thread of its own for what may hang */
 
 #include "base/mem.h"
-#include "loop/lane.h"
+#include "loop/worker.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 enum { JOBS_MAX = 16 };
 
 struct note {
-	struct lane_job job;
+	struct worker_job job;
 	char name;
 	int hang_fd;                    /* read from it first; -1: do not */
 };
@@ -25,7 +25,7 @@ static uv_loop_t loop;
 static char done[JOBS_MAX + 1];
 static unsigned dropped, ran;
 
-static void do_it(struct lane_job *j)
+static void do_it(struct worker_job *j)
 {
 	struct note *n = (struct note *)j;
 	char c;
@@ -35,24 +35,24 @@ static void do_it(struct lane_job *j)
 	__atomic_fetch_add(&ran, 1, __ATOMIC_SEQ_CST);
 }
 
-static void on_done(struct lane_job *j)
+static void on_done(struct worker_job *j)
 {
 	done[strlen(done)] = ((struct note *)j)->name;
 	free(j);
 }
 
-static void on_drop(struct lane_job *j)
+static void on_drop(struct worker_job *j)
 {
 	__atomic_fetch_add(&dropped, 1, __ATOMIC_SEQ_CST);
 	free(j);
 }
 
-static void add(struct lane *l, char name, int hang_fd, bool first)
+static void add(struct worker *w, char name, int hang_fd, bool first)
 {
 	struct note *n = mem_alloc(sizeof(*n));
 
 	*n = (struct note){ .job = { do_it, on_done, on_drop }, .name = name, .hang_fd = hang_fd };
-	lane_add(l, &n->job, first);
+	worker_add(w, &n->job, first);
 }
 
 static int set_up(void **state)
@@ -70,34 +70,34 @@ static int tear_down(void **state)
 
 static void jobs_are_done_in_their_order_but_for_what_goes_first(void **state)
 {
-	struct lane *l = lane_new(&loop);
+	struct worker *w = worker_new(&loop);
 	int fd[2];
 
 	assert_int_equal(pipe(fd), 0);
-	add(l, 'a', fd[0], false);
+	add(w, 'a', fd[0], false);
 	usleep(50000);                  /* it hangs */
-	add(l, 'b', -1, false);
-	add(l, 'c', -1, false);
-	add(l, 'd', -1, true);
+	add(w, 'b', -1, false);
+	add(w, 'c', -1, false);
+	add(w, 'd', -1, true);
 	assert_int_equal(uv_run(&loop, UV_RUN_NOWAIT) != 0, 1);
 	assert_string_equal(done, "");
 	assert_int_equal(write(fd[1], "x", 1), 1);
 	uv_run(&loop, UV_RUN_DEFAULT);  /* comes back when nothing is left */
 	assert_string_equal(done, "adbc");
-	add(l, 'e', -1, false);
+	add(w, 'e', -1, false);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_string_equal(done, "adbce");
-	lane_free(l);
+	worker_free(w);
 	close(fd[0]), close(fd[1]);
 }
 
 static void what_waits_is_still_done_when_the_lane_goes_and_done_is_not_called(void **state)
 {
-	struct lane *l = lane_new(&loop);
+	struct worker *w = worker_new(&loop);
 
 	for (unsigned i = 0; i < 5; i++)
-		add(l, 'a', -1, false);
-	lane_free(l);
+		add(w, 'a', -1, false);
+	worker_free(w);
 	assert_int_equal(ran, 5);
 	assert_int_equal(dropped, 5);
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -106,14 +106,14 @@ static void what_waits_is_still_done_when_the_lane_goes_and_done_is_not_called(v
 
 static void a_job_that_hangs_is_left_behind(void **state)
 {
-	struct lane *l = lane_new(&loop);
+	struct worker *w = worker_new(&loop);
 	uint64_t began = uv_hrtime();
 	int fd[2];
 
 	assert_int_equal(pipe(fd), 0);
-	add(l, 'a', fd[0], false);
-	add(l, 'b', -1, false);
-	lane_free(l);
+	add(w, 'a', fd[0], false);
+	add(w, 'b', -1, false);
+	worker_free(w);
 	assert_in_range((uv_hrtime() - began) / 1000000, 900, 5000);
 	assert_int_equal(__atomic_load_n(&dropped, __ATOMIC_SEQ_CST), 1);
 	assert_int_equal(write(fd[1], "x", 1), 1);
@@ -126,13 +126,13 @@ static void a_job_that_hangs_is_left_behind(void **state)
 
 static void a_lane_that_hangs_takes_nobody_elses_thread(void **state)
 {
-	struct lane *lanes[JOBS_MAX];
+	struct worker *workers[JOBS_MAX];
 	int fd[2];
 
 	assert_int_equal(pipe(fd), 0);
 	for (unsigned i = 0; i < JOBS_MAX; i++) {
-		lanes[i] = lane_new(&loop);
-		add(lanes[i], 'h', i ? fd[0] : -1, false);
+		workers[i] = worker_new(&loop);
+		add(workers[i], 'h', i ? fd[0] : -1, false);
 	}
 	for (unsigned i = 0; i < 100 && !*done; i++) {
 		uv_run(&loop, UV_RUN_NOWAIT);
@@ -142,33 +142,33 @@ static void a_lane_that_hangs_takes_nobody_elses_thread(void **state)
 	for (unsigned i = 1; i < JOBS_MAX; i++)
 		assert_int_equal(write(fd[1], "x", 1), 1);
 	for (unsigned i = 0; i < JOBS_MAX; i++)
-		lane_free(lanes[i]);
+		worker_free(workers[i]);
 	close(fd[0]), close(fd[1]);
 }
 
 static void the_loop_may_wait_for_a_job_but_not_for_ever(void **state)
 {
-	struct lane *l = lane_new(&loop);
+	struct worker *w = worker_new(&loop);
 	struct note a = { .job = { do_it, on_done, on_drop }, .name = 'a', .hang_fd = -1 };
 	struct note *b = mem_alloc(sizeof(*b));
 	int fd[2];
 
 	assert_int_equal(pipe(fd), 0);
-	assert_true(lane_add_wait(l, &a.job, 5000));
+	assert_true(worker_add_wait(w, &a.job, 5000));
 	assert_int_equal(ran, 1);
 	*b = (struct note){ .job = { do_it, on_done, on_drop }, .name = 'b', .hang_fd = fd[0] };
-	assert_false(lane_add_wait(l, &b->job, 50));
+	assert_false(worker_add_wait(w, &b->job, 50));
 	assert_int_equal(write(fd[1], "x", 1), 1);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_string_equal(done, "b"); /* the other was ours again */
-	lane_free(l);
+	worker_free(w);
 	close(fd[0]), close(fd[1]);
 }
 
 static void an_unused_lane_has_no_thread_and_goes(void **state)
 {
-	assert_null(lane_free(lane_new(&loop)));
-	assert_null(lane_free(NULL));
+	assert_null(worker_free(worker_new(&loop)));
+	assert_null(worker_free(NULL));
 }
 
 #define row(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
