@@ -43,6 +43,7 @@ enum {
 	                                 * frozen slurmctld takes a waiting request in when it thaws */
 	SLURM_GONE_MS = 5000,           /* a job missing from listings for so long is gone */
 	SLURM_SENDS_MAX = 3,
+	SLURM_WATCH_MS = 500,
 	SLURM_TEXT_MAX = 200,
 };
 
@@ -116,13 +117,17 @@ struct slurm {
 
 	/* slurm_poll.c */
 	struct slurm_orphan *orphans;   /* running jobs of ours that nobody here wants */
-	struct timer *poll;
+	struct timer *poll, *watch;
 	struct fetch_call *poll_call;
 	int step;
 	bool down, told_up, token_bad;
 	char why[SLURM_TEXT_MAX], told_why[SLURM_TEXT_MAX];
 	const char *why_zh;             /* static, or NULL */
 	int64_t ok_ms, down_ms, due_ms, list_begun_ms, nodes_ms, list_took_ms;
+	int64_t round_ms;               /* the latest round of questions: when it was begun */
+	int64_t asked_ms;               /* the first without a listing since ok_ms; 0: none */
+	int64_t slow_ms;                /* what a round takes: the longest, soon forgotten */
+	int64_t looked_ms;              /* while silent, into the directory */
 	struct slurm_listing *seen;     /* the latest */
 	struct arena nodes_arena;
 	uint32_t nnodes;
@@ -198,7 +203,8 @@ void slurm_count_rate(struct slurm *s, int64_t now);
 void slurm_well(struct slurm *s);
 void slurm_unwell(struct slurm *s, bool token, const char *why, const char *why_zh);
 void slurm_tell_pool(struct slurm *s, bool up, const struct pool_seen *seen);
-void slurm_while_silent(struct slurm *s);       /* ends and fences in the shared directory */
+void slurm_asking(struct slurm *s);             /* a round begins */
+void slurm_watch(void *arg);                    /* struct slurm: every SLURM_WATCH_MS, whatever hangs */
 void slurm_between_listings(struct slurm *s);   /* ends there */
 
 /* ---- slurm_rest.c ---- */

@@ -136,6 +136,7 @@ static void failed(struct slurm *s, const struct fetch_answer *a, enum slurm_rep
 		return;
 	}
 	snprintf(s->why, sizeof(s->why), "slurmrestd said: %.150s", e->text);
+	s->why_zh = NULL;
 	if (r == SLURM_TOKEN) {
 		slurm_unwell(s, true, "slurmrestd does not accept our user or token",
 			     "slurmrestd 不接受我们的用户或令牌");
@@ -328,13 +329,12 @@ static void on_poll(void *arg)
 	int64_t early = s->due_ms - clock_mono_ms();
 
 	slurm_files_tick(s);
-	if (s->down)
-		slurm_while_silent(s);
 	if (early > 0 && s->step == STEP_REST) {
 		slurm_between_listings(s);
 		arm(s, early);
 		return;
 	}
+	slurm_asking(s);
 	if (!s->api)
 		ask_version(s);
 	else if (!s->nodes_ms)
@@ -349,11 +349,14 @@ void slurm_poll_start(struct slurm *s)
 	s->ok_ms = s->rate_ms = clock_mono_ms();
 	s->poll = timer_new(s->loop, on_poll, s);
 	timer_start(s->poll, 0, 0);
+	s->watch = timer_new(s->loop, slurm_watch, s);
+	timer_start(s->watch, SLURM_WATCH_MS, SLURM_WATCH_MS);
 }
 
 void slurm_poll_done(struct slurm *s)
 {
 	timer_free(s->poll);
+	timer_free(s->watch);
 	slurm_orphans_forget(s, INT64_MAX);
 	slurm_listing_free(s->seen);
 	arena_done(&s->nodes_arena);

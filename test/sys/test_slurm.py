@@ -375,8 +375,8 @@ def test_a_dead_slurmctld_is_told_apart_from_a_dead_slurmrestd():
         node.up()
         rig.fault("kill", "east", "slurmctld")
         try:
-            why = node.up(want=False, seconds=60)["why"]
-            assert "slurmctld does not answer" in why
+            assert "does not answer" in node.up(want=False, seconds=60)["why"]
+            until(lambda: "slurmctld does not answer" in node.up(want=False)["why"], 60)
         finally:
             rig.fault("start", "east", "slurmctld")
         node.up(seconds=60)
@@ -469,7 +469,7 @@ def test_a_daemon_that_starts_without_a_token_finds_its_runs_when_there_is_one(n
 @alongside
 def test_a_submission_to_a_frozen_slurmctld_is_one_job():
     """The trap: slurmrestd gives up after 10 s, and slurmctld takes the job in when it thaws."""
-    with Rig() as rig, Node(rig) as node:
+    with Rig() as rig, Node(rig, fence_s=0) as node:
         node.up()
         count = node.where / "count"
         rig.fault("freeze", "east", "slurmctld")
@@ -751,6 +751,24 @@ def test_a_frozen_slurmrestd_takes_the_pool_down_and_its_run_is_counted_once():
         finally:
             rig.fault("thaw", "east", "slurmrestd")
         assert node.api.wait(t, timeout=60)["exit_code"] == 7 and len(node.runs(t)) == 1
+
+
+@alongside
+def test_a_frozen_slurmrestd_is_down_after_down_s_and_not_when_its_requests_give_up():
+    with Rig() as rig, Node(rig, down_s=8, fence_s=3) as node:
+        node.up()
+        t = node.sh("sleep 300")
+        node.api.wait(t, ("running",))
+        rig.fault("freeze", "east", "slurmrestd")
+        began = time.monotonic()
+        try:
+            assert "does not answer" in node.up(want=False, seconds=90)["why"]
+            assert 4 < time.monotonic() - began < 14
+            until(lambda: (node.where / "east" / node.run_id(t) / "stop").exists(), 15)
+            assert time.monotonic() - began < 25
+        finally:
+            rig.fault("thaw", "east", "slurmrestd")
+        node.up()
 
 
 @alongside

@@ -759,6 +759,77 @@ static void a_run_that_goes_on_and_one_of_another_node_are_left_alone(void **sta
 
 #define row(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* ---- a silent cluster ---- */
+
+enum { SECOND = 1000 };
+
+static void watched(unsigned down_s)
+{
+	w->s.conf.dir = NULL;
+	w->s.conf.down_s = down_s;
+	w->s.ok_ms = w->now_ms;
+}
+
+/* Time goes by while requests hang; true: it is down. */
+static bool hangs(unsigned ms)
+{
+	for (unsigned i = 0; i < ms; i += SLURM_WATCH_MS) {
+		w->now_ms += SLURM_WATCH_MS;
+		slurm_watch(&w->s);
+	}
+	return w->s.down;
+}
+
+static void a_cluster_that_hangs_is_down_after_down_s_whatever_its_requests_may_take(void **state)
+{
+	watched(15);
+	assert_false(hangs(1 * SECOND));
+	slurm_asking(&w->s);
+	assert_false(hangs(13 * SECOND));
+	assert_true(hangs(1 * SECOND));
+	assert_string_equal(w->s.why, "the cluster does not answer");
+}
+
+static void what_was_said_before_it_hung_is_told(void **state)
+{
+	watched(3);
+	slurm_asking(&w->s);
+	slurm_unwell(&w->s, false, "could not reach slurmrestd", NULL);
+	assert_false(w->s.down);
+	assert_true(hangs(3 * SECOND));
+	assert_string_equal(w->s.why, "could not reach slurmrestd");
+}
+
+static void a_cluster_that_nobody_asked_is_not_silent(void **state)
+{
+	watched(3);
+	assert_false(hangs(10 * SECOND));
+	slurm_asking(&w->s);
+	assert_false(hangs(2 * SECOND));
+	assert_true(hangs(1 * SECOND));
+}
+
+static void round_of(unsigned ms, bool down)
+{
+	slurm_asking(&w->s);
+	assert_int_equal(hangs(ms), down);
+	slurm_well(&w->s);
+	assert_false(hangs(10 * SECOND));
+}
+
+static void a_cluster_that_answers_slowly_is_down_at_most_once(void **state)
+{
+	watched(15);
+	round_of(20 * SECOND, true);            /* nobody could know */
+	for (unsigned i = 0; i < 5; i++) {
+		round_of(28 * SECOND, false);
+		round_of(1 * SECOND, false);
+	}
+	for (unsigned i = 0; i < 20; i++)
+		round_of(1 * SECOND, false);
+	round_of(15 * SECOND, true);            /* it was quick for long */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -799,6 +870,10 @@ int main(void)
 		row(what_nobody_settled_is_settled_after_its_time_and_goes_later),
 		row(what_never_began_cannot_begin_once_it_is_settled),
 		row(a_run_that_goes_on_and_one_of_another_node_are_left_alone),
+		row(a_cluster_that_hangs_is_down_after_down_s_whatever_its_requests_may_take),
+		row(what_was_said_before_it_hung_is_told),
+		row(a_cluster_that_nobody_asked_is_not_silent),
+		row(a_cluster_that_answers_slowly_is_down_at_most_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
