@@ -61,6 +61,12 @@ static void read_up(const struct flow *f, const struct pool *p, const struct poo
 	milli[0] = p->down ? 0 : 1000;
 }
 
+static void read_stale(const struct flow *f, const struct pool *p, const struct pool_totals *t,
+		       uint64_t milli[2])
+{
+	milli[0] = p->stale ? 1000 : 0;
+}
+
 static void read_drained(const struct flow *f, const struct pool *p, const struct pool_totals *t,
 			 uint64_t milli[2])
 {
@@ -130,6 +136,8 @@ static void read_waits(const struct flow *f, const struct pool *p, const struct 
 
 static const struct pool_row pool_rows[] = {
 	{ "suanlu_pool_up", "1 if the engine of the pool can start runs.", { NULL }, read_up },
+	{ "suanlu_pool_stale", "1 if there is no recent news of the pool: it gets nothing new.", { NULL },
+	  read_stale },
 	{ "suanlu_pool_drained", "1 if an operator drained the pool.", { NULL }, read_drained },
 	{ "suanlu_pool_last_seen_timestamp_seconds",
 	  "When the engine of the pool was last heard of.", { NULL }, read_seen },

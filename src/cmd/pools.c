@@ -54,6 +54,8 @@ static const char *state(const json_t *p, enum out_style *ret)
 	*ret = OUT_YELLOW;
 	if (json_is_true(json_object_get(s, "drained")))
 		return tr("drained", "已排空");
+	if (json_is_true(json_object_get(s, "stale")))
+		return tr("stale", "状态过期");
 	*ret = OUT_GREEN;
 	return tr("up", "正常");
 }

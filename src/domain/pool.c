@@ -222,6 +222,15 @@ static void put_words(char *out, size_t size, const char *words)
 	out[n] = '\0';
 }
 
+bool pool_stale(const struct pool *p, int64_t now_ms)
+{
+	int64_t fresh_ms = (int64_t)p->fresh_s * 1000;
+
+	if (!p->nnodes && !p->seen_ms)
+		return true;
+	return fresh_ms && (now_ms - p->seen_ms > fresh_ms || p->seen_ms - now_ms > fresh_ms);
+}
+
 void pool_because(struct pool *p, const char *why, const char *why_zh)
 {
 	put_words(p->why, sizeof(p->why), why);

@@ -100,7 +100,7 @@ struct pool {
 	const char *rule_region;        /* that counts for what may not leave a region; NULL: `region` */
 	uint64_t generation;            /* one more whenever anything declared, or a node itself, has
 	                                 * changed: what was remembered of the pool is void.  Not for
-	                                 * holds, `down` of the pool, `drained` and `seen_ms` */
+	                                 * holds, `down` of the pool, `drained`, `stale` and `seen_ms` */
 	uint32_t nnodes;
 	struct node *nodes;
 	bool told;                      /* its nodes are told by its engine (pool_seen.h), and where a
@@ -114,6 +114,7 @@ struct pool {
 	int64_t queue_start_ms;         /* told: when the cluster expects to start the last that waits
 	                                 * there, 0: it does not say */
 	bool drained, down;
+	bool stale;                     /* as flow saw it last, to show and to log; else ask pool_stale() */
 	bool gave_back;                 /* down because it could not start a run; tried again soon */
 	char why[240], why_zh[240];     /* why drained or down, for people; pool_because() */
 	int64_t seen_ms;                /* when the engine was last heard of */
@@ -165,6 +166,10 @@ struct pool_totals {
 	uint32_t nodes, nodes_down, accels, accels_free;         /* free: wholly */
 };
 void pool_totals(const struct pool *p, struct pool_totals *ret);
+
+/* Old news, or news from so far in the future that a clock must be wrong.  A pool that never told
+ * its nodes is not a pool without nodes: the task waits for the first word. */
+bool pool_stale(const struct pool *p, int64_t now_ms);
 
 /* Declaration and state as the API shows them (new reference). */
 json_t *pool_json(const struct pool *p, const struct catalogue *c);

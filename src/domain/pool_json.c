@@ -114,6 +114,7 @@ static json_t *state_json(const struct pool *p)
 	pool_totals(p, &t);
 	wire_put(obj, "drained", json_boolean(p->drained));
 	wire_put(obj, "down", json_boolean(p->down));
+	wire_put(obj, "stale", json_boolean(p->stale));
 	wire_put_str(obj, "why", p->why[0] ? p->why : NULL);
 	wire_put_str(obj, "why_zh", p->why_zh[0] ? p->why_zh : NULL);
 	wire_put_str(obj, "seen", p->seen_ms ? clock_format(p->seen_ms, when) : NULL);

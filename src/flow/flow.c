@@ -77,6 +77,7 @@ static int open_engine(struct flow *f, struct pool *p, struct err *err)
 		p->seen_ms = clock_now_ms();
 	else if (!p->fresh_s)
 		p->fresh_s = FRESH_S;
+	p->stale = pool_stale(p, clock_now_ms());
 	return 0;
 }
 
@@ -108,6 +109,7 @@ static void pool_tick(struct pool *p, const struct engine *e, int64_t now)
 		p->down = p->gave_back = false;
 		pool_because(p, NULL, NULL);
 	}
+	run_pool_fresh(p, now);
 }
 
 static void tick(void *arg)

@@ -381,6 +381,20 @@ void run_settle(struct flow *f, uint32_t pool, uint64_t no, uint32_t attempt)
 
 /* ---- hearing ---- */
 
+void run_pool_fresh(struct pool *p, int64_t now)
+{
+	bool stale = pool_stale(p, now);
+
+	if (stale == p->stale)
+		return;
+	p->stale = stale;
+	if (stale)
+		log_warn("flow", "pool %s is stale: no news within %u s, so it gets nothing new",
+			 p->name, (unsigned)p->fresh_s);
+	else
+		log_info("flow", "pool %s is not stale any more", p->name);
+}
+
 static void pool_news(struct flow *f, struct pool *p, const struct engine_event *ev)
 {
 	if (ev->up)
@@ -395,6 +409,7 @@ static void pool_news(struct flow *f, struct pool *p, const struct engine_event 
 		if (!p->drained)
 			schedule_want(f);
 	}
+	run_pool_fresh(p, clock_now_ms());
 	if (p->down == !ev->up && (ev->up || !ev->text || !strcmp(ev->text, p->why)))
 		return;
 	p->down = !ev->up;

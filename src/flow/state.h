@@ -267,6 +267,7 @@ void run_send(struct flow *f, uint64_t task, uint32_t attempt);
 void run_settle(struct flow *f, uint32_t pool, uint64_t task, uint32_t attempt);
 void run_event(void *arg, const struct pool *p, const struct engine_event *ev);
 bool run_ours(void *arg, const struct pool *p, const char *run_id);
+void run_pool_fresh(struct pool *p, int64_t now);       /* or stale: kept, and logged when it changes */
 int run_check(const struct flow *f, struct err *err);    /* may we start at all? */
 void run_resume(struct flow *f);                        /* after a restart */
 int run_id_parse(const struct flow *f, const char *run_id, uint64_t *ret_no, uint32_t *ret_attempt);

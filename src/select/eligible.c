@@ -64,18 +64,6 @@ static bool near_enough(const struct scope *t, const struct pool *p)
 	       (eligible_latency(p, t->near, &ms) && ms <= t->max_latency_ms);
 }
 
-/* Old news, or news from so far in the future that a clock must be wrong.  A pool that
- * never told its nodes is not a pool without nodes: the task waits for the first word. */
-static bool stale(const struct snapshot *s, const struct pool *p)
-{
-	int64_t fresh_ms = (int64_t)p->fresh_s * 1000;
-
-	if (!p->nnodes && !p->seen_ms)
-		return true;
-	return fresh_ms && (s->now_ms - p->seen_ms > fresh_ms ||
-			    p->seen_ms - s->now_ms > fresh_ms);
-}
-
 static uint32_t bit(bool is, enum reason r)
 {
 	return is ? REASON_BIT(r) : 0;
@@ -102,7 +90,7 @@ uint32_t eligible_pass(struct pass *x, const struct pool *p)
 {
 	return eligible_fixed(&x->scope, &x->want, p) |
 	       bit(x->a->over_quota, REASON_QUOTA) |
-	       bit(stale(x->s, p), REASON_STALE) |
+	       bit(pool_stale(p, x->s->now_ms), REASON_STALE) |
 	       bit(p->drained, REASON_DRAINED) |
 	       bit(p->down, REASON_DOWN);
 }

@@ -79,7 +79,7 @@ class Node(Daemon):
     """A daemon whose pools are the rig's clusters."""
 
     def __init__(self, rig, clusters=("east",), directory=None, shared=True, config=None, parts=None,
-                 **options):
+                 fresh_s=None, **options):
         self.rig = rig
         self.where = pathlib.Path(directory or tempfile.mkdtemp(prefix="suanlu-slurm-"))
         self.mine = directory is None
@@ -94,6 +94,7 @@ class Node(Daemon):
                 o["dir"] = str(self.where / c)
             o.update(options)
             pools.append({"name": c, "region": "cn/50/500106", "engine": "slurm", "clearance": 4,
+                          **({"fresh_s": fresh_s} if fresh_s else {}),
                           "options": {k: v for k, v in o.items() if v is not None}})
         for name, other in (parts or {}).items():       # further pools on the first cluster
             pools.append(json.loads(json.dumps(

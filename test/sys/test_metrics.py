@@ -78,7 +78,7 @@ def test_what_is_promised_is_there(node):
         "suanlu_runs_lost_total", "suanlu_retries_total", "suanlu_journal_appended_total",
         "suanlu_journal_durable_total", "suanlu_store_pending_bytes", "suanlu_pool_cpus",
         "suanlu_pool_memory_bytes", "suanlu_pool_accelerators", "suanlu_pool_up",
-        "suanlu_pool_drained", "suanlu_pool_running_tasks",
+        "suanlu_pool_stale", "suanlu_pool_drained", "suanlu_pool_running_tasks",
         "suanlu_pool_wait_forecast_error_seconds", "suanlu_http_connections", "suanlu_wrong_tokens_total",
         "suanlu_wrong_token_sources",
         "process_resident_memory_bytes", "process_start_time_seconds"}
@@ -92,6 +92,7 @@ def test_the_figures_are_those_of_the_node(node):
     assert series["suanlu_pool_memory_bytes", west] == 2 * 1024 * 2 ** 20
     assert series["suanlu_pool_accelerators", west] == 8
     assert series["suanlu_pool_up", (("pool", "west"),)] == 1
+    assert series["suanlu_pool_stale", (("pool", "west"),)] == 0
     assert series["suanlu_tasks", (("state", "done"),)] == \
         node.api.get("/v1/node").json()["counts"]["done"]
     assert series["suanlu_decisions_total", ()] >= 1

@@ -772,6 +772,32 @@ def test_a_frozen_slurmrestd_is_down_after_down_s_and_not_when_its_requests_give
 
 
 @alongside
+def test_a_pool_without_news_is_shown_as_stale_then_as_down_and_then_as_up():
+    with Rig() as rig, Node(rig, down_s=20, fence_s=0, fresh_s=8) as node:
+        def word():
+            lines = [line.split() for line in node.cli("pools").stdout.splitlines()]
+            return lines[1][lines[0].index("STATE")]
+
+        def metric():
+            return re.search(r'suanlu_pool_stale{pool="east"} ([01])', node.api.get("/metrics").text)[1]
+        assert not node.up()["stale"] and (word(), metric()) == ("up", "0")
+        news = node.log.count("pool east is not stale any more")
+        rig.fault("freeze", "east", "slurmrestd")
+        try:
+            until(lambda: node.api.get("/v1/pools/east").json()["state"]["stale"], 15)
+            assert not node.api.get("/v1/pools/east").json()["state"]["down"]
+            assert (word(), metric()) == ("stale", "1")
+            assert re.search(r"state +stale", node.cli("pools", "show", "east").stdout)
+            node.up(want=False, seconds=30)
+            assert (word(), metric()) == ("down", "1")
+        finally:
+            rig.fault("thaw", "east", "slurmrestd")
+        assert not node.up(seconds=40)["stale"] and (word(), metric()) == ("up", "0")
+        assert node.log.count("pool east is stale: no news within 8 s") == 1
+        assert node.log.count("pool east is not stale any more") == news + 1
+
+
+@alongside
 def test_a_killed_slurmd_leaves_its_run_alone():
     """slurmd gone is not the node gone: the job lives on and tells its end."""
     with Rig() as rig, Node(rig) as node:

@@ -3,6 +3,7 @@
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -200,6 +201,24 @@ def test_what_an_engine_says_is_told_in_chinese(tmp_path):
             time.sleep(0.05)
         assert "按本引擎的选项丢失" in d.cli("show", "--lang", "zh", id).stdout
         assert "lost, as the options of this engine ask" in d.cli("show", id).stdout
+
+
+def test_a_pool_of_which_nobody_heard_is_stale_and_not_up(tmp_path):
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("a.b.c")
+    with socket.create_server(("127.0.0.1", 0)) as mute:        # takes questions and never answers
+        pool = {"name": "mute", "region": "cn/62", "engine": "slurm", "clearance": 2, "options": {
+            "url": f"http://127.0.0.1:{mute.getsockname()[1]}", "user": "u", "token_file": str(token), "down_s": 600}}
+        with Daemon({"pools": [pool, HUB]}, directory=tmp_path) as d:
+            state = d.api.get("/v1/pools/mute").json()["state"]
+            assert state["stale"] and not state["down"]
+            assert not d.api.get("/v1/pools/hub").json()["state"]["stale"]
+            for lang, stale, up in ("en", "stale", "up"), ("zh", "状态过期", "正常"):
+                said = d.cli("pools", "--lang", lang).stdout.splitlines()
+                assert [stale in line.split() for line in said] == [False, True, False], said
+                assert [up in line.split() for line in said] == [False, False, True], said
+                assert stale in d.cli("pools", "show", "--lang", lang, "mute").stdout
 
 
 def test_a_task_in_a_file_is_refused_in_chinese(node, tmp_path):
