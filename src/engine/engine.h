@@ -21,6 +21,7 @@ enum {
 	ENGINE_E_FULL = 1,      /* no room now; nothing was started */
 	ENGINE_E_GONE,          /* this run is not known to the engine */
 	ENGINE_E_FORBIDDEN,     /* the label of its data does not allow this pool; nothing was started */
+	ENGINE_E_SILENT,        /* who knows it does not answer at the moment */
 	RUN_ID_MAX = 64,        /* "<node>-<task>-<attempt>": [a-z0-9-] */
 	RUN_TEXT_MAX = 600,     /* bytes with the 0 of what an engine says of an end */
 };
@@ -120,8 +121,8 @@ struct engine_ops {
 	void (*settle)(struct engine *e, const char *run_id);
 
 	/* Read a log from `offset` (stream 1 stdout, 2 stderr): bytes put into `out`, at most
-	 * out->max; *ret_size is the size so far.  ENGINE_E_GONE: no such log.  Blocks for
-	 * one read of a file at most. */
+	 * out->max; *ret_size is the size so far.  ENGINE_E_GONE: no such log;
+	 * ENGINE_E_SILENT: nobody can say now.  Blocks for one read of a file at most. */
 	int (*log)(struct engine *e, const char *run_id, int stream, uint64_t offset,
 		   struct buf *out, uint64_t *ret_size, struct err *err);
 

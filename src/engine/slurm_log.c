@@ -116,7 +116,7 @@ int slurm_log_read(struct slurm *s, const char *run_id, int stream, uint64_t off
 	if (!run_id_ok(run_id))
 		return err_set(err, ENGINE_E_GONE, "the log of run %s is not kept any more", run_id);
 	if (s->log_hangs || slurm_files_hang(s))
-		return err_set(err, ENGINE_E_GONE, "%s", hangs);
+		return err_set(err, ENGINE_E_SILENT, "%s", hangs);
 	if (!s->logs)
 		s->logs = worker_new(s->loop);
 	j = mem_alloc(sizeof(*j));
@@ -128,7 +128,7 @@ int slurm_log_read(struct slurm *s, const char *run_id, int stream, uint64_t off
 		j->want = LOG_READ_MAX;
 	s->log_hangs = !worker_add_wait(s->logs, &j->worker, LOG_WAIT_MS);
 	if (s->log_hangs)
-		return err_set(err, ENGINE_E_GONE, "%s", hangs);
+		return err_set(err, ENGINE_E_SILENT, "%s", hangs);
 	r = answer(j, slurm_run_find(s, run_id) != NULL, run_id, out, ret_size, err);
 	drop(&j->worker);
 	return r;

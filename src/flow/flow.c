@@ -276,6 +276,9 @@ int flow_log(struct flow *f, const struct task *t, uint32_t attempt, int stream,
 {
 	char id[RUN_ID_MAX];
 	uint32_t n = f->c.npools;
+	bool silent = false;
+	struct err why;
+	int r;
 
 	if (!t->attempt || attempt > t->attempt)
 		return err_set(err, FLOW_E_NOT_FOUND, "it has not run yet");
@@ -283,10 +286,14 @@ int flow_log(struct flow *f, const struct task *t, uint32_t attempt, int stream,
 	for (uint32_t i = 0; t->pool < n && i < n; i++) {
 		struct engine *e = f->engines[(t->pool + i) % n];
 
-		if (!e->ops->log(e, id, stream, offset, out, ret_size, err))
+		r = e->ops->log(e, id, stream, offset, out, ret_size, silent ? NULL : &why);
+		if (!r)
 			return 0;
+		silent |= r == ENGINE_E_SILENT;
 		if (attempt == 0 || attempt == t->attempt)
 			break;
 	}
+	if (silent)
+		return err_set(err, FLOW_E_BUSY, "%s", why.text);
 	return err_set(err, FLOW_E_NOT_FOUND, "the log is no longer kept, or not there yet");
 }

@@ -36,7 +36,7 @@ enum {
 	FLOW_E_CONFLICT,                /* 409: state or idempotency key says no */
 	FLOW_E_LIMIT,                   /* 429: too much is waiting; try later */
 	FLOW_E_FORBIDDEN,               /* 403 */
-	FLOW_E_BUSY,                    /* 503: the store is in trouble, nothing was changed */
+	FLOW_E_BUSY,                    /* 503: the store, or the directory of a log, is in trouble; nothing was changed */
 };
 
 struct flow_limits {
