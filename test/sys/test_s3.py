@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "lib"))
 from client import Daemon  # noqa: E402
+from slurm_bed import Node, Rig, needs_slurm  # noqa: E402
 
 PYTHON = pathlib.Path(os.environ["SUANLU_BUILD"]) / "venv" / "bin" / "python"
 SIGN = """
@@ -49,9 +50,14 @@ def store(tmp_path_factory):
         server.wait(10)
 
 
-@pytest.fixture(scope="module")
-def node():
-    with Daemon() as d:
+@pytest.fixture(scope="module", params=["local", pytest.param("slurm", marks=needs_slurm)])
+def node(request):
+    if request.param == "local":
+        with Daemon() as d:
+            yield d
+        return
+    with Rig() as rig, Node(rig) as d:
+        d.up()
         yield d
 
 
@@ -62,7 +68,7 @@ def signed(store, method, key):
 
 def test_an_object_is_fetched_checked_and_its_result_put_back(store, node):
     data = os.urandom(3 << 20)
-    httpx.put(f"{store}/data/in.bin", content=data, timeout=30).raise_for_status()
+    httpx.put(signed(store, "put_object", "in.bin"), content=data, timeout=30).raise_for_status()
     get, put = signed(store, "get_object", "in.bin"), signed(store, "put_object", "out/copy.bin")
     assert "X-Amz-Signature=" in get and "X-Amz-Signature=" in put
     t = node.api.wait(node.api.submit(
@@ -84,7 +90,7 @@ def test_an_object_that_is_not_there_fails_the_run_without_its_signature(store, 
 
 
 def test_an_object_that_was_replaced_is_not_run_on(store, node):
-    httpx.put(f"{store}/data/new", content=b"new", timeout=30).raise_for_status()
+    httpx.put(signed(store, "put_object", "new"), content=b"new", timeout=30).raise_for_status()
     t = node.api.wait(node.api.submit(script="true", inputs=[{
         "url": signed(store, "get_object", "new"), "path": "in", "sha256": hashlib.sha256(b"old").hexdigest()}])["id"],
         timeout=60)
