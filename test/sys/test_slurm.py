@@ -440,7 +440,7 @@ def test_a_bad_token_file_takes_down_its_own_pool_only(rig):
         token.chmod(0o600)
         node.up("east")
         node.api.post("/v1/pools/west/drain", json={"reason": "east alone"})
-        runs = node.sh("sleep 8; exit 7")
+        runs = node.sh("sleep 20; exit 7")
         node.api.wait(runs, ("running",))
         token.unlink()
         down_because("No such file", "不存在")
