@@ -327,6 +327,25 @@ def journal_subjects(state):
         return db.execute("SELECT count(*) FROM subject").fetchone()[0]
 
 
+def test_the_audit_log_is_kept_for_six_months_without_a_word_about_it_and_not_for_ever(tmp_path):
+    faults = Faults(tmp_path)
+    with Daemon({"pools": [fake()]}, env=faults.env) as d:
+        d.api.wait(d.api.submit(command=["true"])["id"])
+        until(lambda: oldest_link(d.state) == 1)
+        # Both clocks go on evenly, so the daemon believes them; each day it looks at what is too old.
+        for days in (20, 184, 189):
+            faults.set(clock_off_ms=days * DAY_MS, mono_off_ms=days * DAY_MS)
+            time.sleep(2.2)             # two ticks
+            assert oldest_link(d.state) == 1, f"gone after {days} days"
+        faults.set(clock_off_ms=191 * DAY_MS, mono_off_ms=191 * DAY_MS)
+        until(lambda: oldest_link(d.state) > 1)
+
+
+def oldest_link(state):
+    with contextlib.closing(sqlite3.connect(f"file:{state}/suanlu.db?mode=ro", uri=True)) as db:
+        return db.execute("SELECT min(no) FROM audit").fetchone()[0]
+
+
 def test_a_deadline_follows_the_clock_and_a_walltime_does_not(tmp_path):
     faults = Faults(tmp_path)
     with Daemon({"pools": [fake(cpus=1), dict(POOL, name="real", region="cn/51")]}, env=faults.env) as d:
