@@ -184,6 +184,33 @@ def test_the_name_of_an_account_that_is_gone_opens_nothing_and_is_not_given_agai
     assert node.api.post("/v1/tenants", json={"name": "firm"}).status_code == 409
 
 
+def test_a_tenant_with_live_tasks_is_not_deleted_and_nothing_of_it_changes(node):
+    with node.user("busy") as user:
+        ids = [user.submit(command=["sleep", "600"], cpus=cpus)["id"] for cpus in (1, 4)]
+        node.api.wait(ids[0], states=("running",))      # and the other one waits for its cpus
+        before = [user.get(f"/v1/tasks/{id}").json() for id in ids]
+        assert [t["state"] for t in before] == ["running", "waiting"]
+        rows = written(node)
+        for live in (ids, ids[:1]):
+            r = node.api.delete("/v1/tenants/busy")
+            assert r.status_code == 409 and "tasks that are not over" in r.json()["detail"], r.text
+            zh = node.api.delete("/v1/tenants/busy", headers={"Accept-Language": "zh"})
+            assert zh.status_code == 409 and "任务" in zh.json()["detail"], zh.text
+            tenant = node.api.get("/v1/tenants/busy").json()
+            assert not tenant["disabled"] and tenant["quota"]["running"] == 1, tenant
+            assert tenant["quota"]["waiting"] == len(live) - 1
+            assert [user.get(f"/v1/tasks/{id}").json()["state"] for id in live] == \
+                [t["state"] for t in before[:len(live)]]
+            if live is ids:
+                assert written(node) == rows, "a refusal is not written down"
+                assert user.post(f"/v1/tasks/{ids[1]}/cancel").status_code in (200, 202)
+                node.api.wait(ids[1])
+        user.post(f"/v1/tasks/{ids[0]}/cancel")
+        assert node.api.wait(ids[0])["state"] == "cancelled"
+        r = node.api.delete("/v1/tenants/busy")
+        assert r.status_code == 409 and "tokens" in r.json()["detail"], r.text
+
+
 def test_sessions_outlive_a_restart(tmp_path):
     with Daemon(directory=tmp_path) as d:
         account(d, "sun", ["security"])
