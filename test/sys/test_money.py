@@ -205,6 +205,7 @@ def test_a_voucher_that_is_withdrawn_keeps_what_it_promised_and_promises_no_more
     cost = node.api.wait(id)["cost_micro"]
     run(user, 0.1, node)
     assert ok(user.get(f"/v1/vouchers/{v['id']}"))["used_micro"] == cost // 2
+    assert accounts(node)["voucher", str(v["id"])] == 1000 * YUAN - cost // 2, "what is left stays in its account"
 
 
 def test_a_reason_has_the_same_limit_wherever_one_is_given(node):
@@ -233,6 +234,60 @@ def test_a_refund_gives_each_his_part_and_never_more_than_was_charged(node):
     assert node.api.post(path, json={"attempt": 7, "reason": "no such run"}).status_code == 409
     assert ok(user.get("/v1/budgets"))["available_micro"] == 0
     assert ok(user.get(f"/v1/vouchers/{v['id']}"))["left_micro"] == 1000 * YUAN
+
+
+def test_settlements_refunds_and_budgets_at_once_lose_and_make_no_money():
+    """Many people at once: runs end together while money comes, goes and is given back."""
+    with Daemon({"pools": POOLS}) as d, concurrent.futures.ThreadPoolExecutor(16) as people:
+        user = d.user("rush")
+        grant(d, "rush", 40)
+        v = voucher(d, "rush", face_micro=20 * YUAN)
+
+        def submit(_):
+            return user.submit(command=["sleep", "0.2"], walltime_s=10, prefer="cheapest")["id"]
+
+        def money(i):       # three in, then out what is free, or nothing
+            grant(d, "rush", 3)
+            out = d.api.post("/v1/budgets", json={"tenant": "rush", "add_micro": -(3 + i % 2) * YUAN, "reason": "x"})
+            assert out.status_code in (200, 409), out.text
+            left = ok(user.get("/v1/budgets"))
+            assert left["available_micro"] >= 0 and left["held_micro"] >= 0
+            return 3 * YUAN - (out.status_code == 200) * (3 + i % 2) * YUAN
+
+        jobs = [(people.submit(submit, i), people.submit(money, i)) for i in range(40)]
+        ids, granted = [a.result() for a, _ in jobs], 40 * YUAN + sum(b.result() for _, b in jobs)
+        costs = {}
+        for id in ids:
+            assert ok(user.get("/v1/budgets"))["available_micro"] >= 0
+            task = d.api.wait(id, timeout=90)
+            assert task["state"] == "done"
+            costs[id] = task["cost_micro"]
+        used = ok(user.get(f"/v1/vouchers/{v['id']}"))
+        assert 0 < used["used_micro"] <= 20 * YUAN and used["held_micro"] == 0
+        assert ok(user.get("/v1/budgets")) == {
+            "tenant": "rush", "limited": True, "held_micro": 0,
+            "available_micro": granted - sum(costs.values()) + used["used_micro"]}
+        accounts(d)
+
+        def refund(id, micro):
+            r = d.api.post(f"/v1/tasks/{id}/refund", json={"reason": "x", **({"micro": micro} if micro else {})})
+            assert r.status_code in (200, 409), r.text
+            return r.json()["refunded_micro"] if r.status_code == 200 else 0
+
+        whole, parts = ids[:20], ids[20:]
+        again = [people.submit(refund, id, None) for id in whole for _ in range(6)]
+        some = {id: [people.submit(refund, id, costs[id] * 2 // 5) for _ in range(6)] for id in parts}
+        back = sorted(x.result() for x in again)
+        assert back[:100] == [0] * 100 and back[100:] == sorted(costs[id] for id in whole), "each once"
+        for id, answers in some.items():
+            assert sorted(a.result() for a in answers) == [0] * 4 + [costs[id] * 2 // 5] * 2
+            assert refund(id, None) == costs[id] - 2 * (costs[id] * 2 // 5)
+        end = accounts(d)
+        assert end["tenant", "rush"] == granted and end["voucher", str(v["id"])] == 20 * YUAN
+        assert not [k for k in end if k[0] in ("owner", "held", "voucher-held") and end[k]]
+        d.kill()
+        d.start()
+        assert accounts(d) == end
 
 
 def test_a_lost_or_unstarted_run_costs_nothing_and_a_failed_one_what_it_took(node):
