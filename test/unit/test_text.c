@@ -154,14 +154,6 @@ static void numbers_are_read_whole_and_in_bounds(void **state)
 	assert_true(v == INT64_MAX);
 }
 
-static void secrets_are_compared_whole(void **state)
-{
-	assert_true(text_equal_ct("abcd", "abcd", 4));
-	assert_true(text_equal_ct("", "", 0));
-	assert_false(text_equal_ct("abcd", "abce", 4));
-	assert_false(text_equal_ct("abcd", "bbcd", 4));
-}
-
 static void the_first_variable_that_is_set_names_the_language(void **state)
 {
 	unsetenv("SUANLU_LANG");
@@ -216,7 +208,6 @@ int main(void)
 		cmocka_unit_test(other_text_is_not_a_duration),
 		cmocka_unit_test(sizes_are_megabytes),
 		cmocka_unit_test(numbers_are_read_whole_and_in_bounds),
-		cmocka_unit_test(secrets_are_compared_whole),
 		cmocka_unit_test(the_first_variable_that_is_set_names_the_language),
 	};
 
