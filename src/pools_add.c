@@ -159,7 +159,7 @@ static void say_partitions(const json_t *found)
 static void report(const json_t *found, const struct pool_ask *a)
 {
 	const json_t *jobs = json_object_get(found, "jobs"), *v;
-	char memory[OUT_TEXT_MAX];
+	char memory[OUT_TEXT_MAX], said[PHRASE_ZH_MAX];
 	size_t i;
 
 	say("slurmrestd", tr("%s, Slurm %s, API %s", "%s，Slurm %s，API %s"),
@@ -180,7 +180,8 @@ static void report(const json_t *found, const struct pool_ask *a)
 				   "运行 %lld，等待 %lld；列出耗时 %lld 毫秒"), (long long)out_i(jobs, "running", 0),
 	    (long long)out_i(jobs, "waiting", 0), (long long)out_i(jobs, "took_ms", 0));
 	json_array_foreach(json_object_get(found, "problems"), i, v)
-		say(i ? "" : tr("to be seen to", "需要处理"), "%s", json_string_value(v));
+		say(i ? "" : tr("to be seen to", "需要处理"), "%s",
+		    words_said(json_string_value(v), said));
 }
 
 /* ---- the configuration: JSON values are YAML, too ---- */

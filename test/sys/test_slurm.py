@@ -75,12 +75,13 @@ def lines(path):
 # ---- what works ----
 
 def test_a_run_gives_its_code_its_output_and_its_time(node):
-    t = node.sh("echo out; echo err >&2; sleep 1.2; exit 3")
+    t = node.sh("echo out; echo err >&2; n=0; while [ $n -lt 200000 ]; do n=$((n+1)); done; sleep 1.2; exit 3")
     task = node.api.wait(t)
     assert task["state"] == "failed" and task["reason"]["code"] == "exit"
     run = node.runs(t)[0]
     assert run["end"] == "exit" and run["exit_code"] == 3
     assert 1100 <= run["usage"]["run_ms"] < 6000
+    assert 50 <= run["usage"]["cpu_ms"] < 6000      # of a loop that counts
     assert run["usage"]["memory_peak_mb"] == 0      # not known, and said so
     assert "memory was not measured" in node.cli("show", str(t)).stdout
     assert node.cli("logs", str(t)).stdout.startswith("out")
@@ -354,6 +355,16 @@ def test_pools_add_says_what_is_wrong(node, rig):
     assert node.cli("pools", "add", "new", "--engine", "local").returncode == 2
 
 
+def test_pools_add_says_what_is_to_be_seen_to_in_chinese(node, rig):
+    """It was said in English below a Chinese heading."""
+    r = add(node, rig, "--lang", "zh", "--dir", str(node.where / "none"))
+    assert r.returncode == 0, r.stderr
+    assert "需要处理" in r.stderr and f"此用户无法读写 {node.where / 'none'}" in r.stderr
+    assert "cannot read and write" not in r.stderr
+    assert f"this user cannot read and write {node.where / 'none'}" in \
+        add(node, rig, "--lang", "en", "--dir", str(node.where / "none")).stderr
+
+
 # ---- the door and the controller ----
 
 def test_a_dead_slurmrestd_is_told_and_waited_for(node, rig):
@@ -624,6 +635,8 @@ def test_a_wait_is_forecast_from_the_limits_of_others_and_scored(early, rig):
     assert f["wait_error_s"] > 40
     metrics = early.api.get("/metrics").text
     assert 'suanlu_pool_wait_seconds{pool="east",kind="actual"}' in metrics
+    off, = re.findall(r'suanlu_pool_wait_forecast_error_seconds\{pool="east"\} (\S+)', metrics)
+    assert abs(float(off) - f["wait_error_s"]) < 1
     assert "off by" in early.cli("pools", "show", "east").stdout
 
 

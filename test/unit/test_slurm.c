@@ -212,6 +212,20 @@ static void a_preempted_job_is_lost_and_says_why(void **state)
 	assert_non_null(strstr(r.text, "preempted"));
 }
 
+/* Its twin runs on another cluster of the federation, where we cannot see it. */
+static void a_revoked_job_is_lost_and_says_so(void **state)
+{
+	static const char *const shapes[] = { "'REVOKED'", "['REVOKED']" };
+
+	for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+		struct judged r = by_state(shapes[i], 0, "");
+
+		assert_int_equal(r.v, SLURM_LOST);
+		assert_int_equal(r.ev.kind, ENGINE_EV_LOST);
+		assert_non_null(strstr(r.text, "REVOKED"));
+	}
+}
+
 static void a_job_that_is_being_ended_is_not_over(void **state)
 {
 	assert_int_equal(by_state("'COMPLETING'", 0, "").v, SLURM_RUNS);
@@ -403,14 +417,14 @@ static void a_full_cluster_and_a_bad_token_are_no_fault_of_the_job(void **state)
 
 /* ---- asking ---- */
 
-static json_t *asked(unsigned api)
+static json_t *asked(unsigned api, const char *qos)
 {
 	static const char *const kept[] = { "n7", "n9" };
 	struct place_node nodes[2] = { { 0, 3 }, { 1, 3 } };
 	struct placement place = { .n = 2, .nodes = nodes, .cpu_milli = 2500, .memory_mb = 700 };
 	struct task_spec spec = { .walltime_s = 61, .nodes = 2 };
 	struct run_spec r = { .run_id = "n1-5-2", .spec = &spec, .place = &place };
-	struct slurm_terms t = { .account = "acct", .qos = "", .constraint = "fast&new",
+	struct slurm_terms t = { .account = "acct", .qos = qos, .constraint = "fast&new",
 				 .partition = "gpu", .gres = "gpu:a100", .dir = "/shared",
 				 .output = "/dev/null", .exclude = kept, .nexclude = 2 };
 	char *text = slurm_job_encode(slurm_api_find(api), &r, &t, "#!/bin/sh\nexit 0\n");
@@ -423,7 +437,7 @@ static json_t *asked(unsigned api)
 
 static void a_job_is_asked_for_in_the_words_of_38(void **state)
 {
-	json_t *v = asked(38), *j = json_object_get(v, "job");
+	json_t *v = asked(38, ""), *j = json_object_get(v, "job");
 
 	assert_string_equal(json_string_value(json_object_get(v, "script")), "#!/bin/sh\nexit 0\n");
 	assert_string_equal(json_string_value(json_object_get(j, "comment")), "suanlu:n1-5-2");
@@ -447,7 +461,7 @@ static void a_job_is_asked_for_in_the_words_of_38(void **state)
 static void a_job_is_asked_for_in_the_words_of_later_versions(void **state)
 {
 	for (unsigned no = 39; no <= SLURM_API_NEWEST; no++) {
-		json_t *v = asked(no), *j = json_object_get(v, "job");
+		json_t *v = asked(no, ""), *j = json_object_get(v, "job");
 		int64_t n = 0;
 
 		assert_int_equal(json_object_get(v, "script") != NULL, no == 39);
@@ -463,6 +477,23 @@ static void a_job_is_asked_for_in_the_words_of_later_versions(void **state)
 		assert_true(json_is_object(json_object_get(j, "memory_per_node")));
 		assert_true(slurm_num(json_object_get(j, "memory_per_node"), &n) && n == 700);
 		assert_true(slurm_num(json_object_get(j, "time_limit"), &n) && n == 2);
+		json_decref(v);
+	}
+}
+
+static void account_qos_partition_and_constraint_of_the_pool_are_asked_for(void **state)
+{
+	static const char *const terms[][2] = { { "account", "acct" }, { "qos", "night" },
+						{ "partition", "gpu" }, { "constraints", "fast&new" } };
+
+	for (unsigned no = SLURM_API_OLDEST; no <= SLURM_API_NEWEST; no++) {
+		json_t *v = asked(no, "night"), *j = json_object_get(v, "job");
+
+		for (size_t i = 0; i < ARRAY_LEN(terms); i++) {
+			assert_non_null(json_object_get(j, terms[i][0]));
+			assert_string_equal(json_string_value(json_object_get(j, terms[i][0])),
+					    terms[i][1]);
+		}
 		json_decref(v);
 	}
 }
@@ -964,6 +995,8 @@ int main(void)
 		cmocka_unit_test(a_full_cluster_and_a_bad_token_are_no_fault_of_the_job),
 		cmocka_unit_test(a_job_is_asked_for_in_the_words_of_38),
 		cmocka_unit_test(a_job_is_asked_for_in_the_words_of_later_versions),
+		cmocka_unit_test(account_qos_partition_and_constraint_of_the_pool_are_asked_for),
+		cmocka_unit_test(a_revoked_job_is_lost_and_says_so),
 		cmocka_unit_test(nodes_read_the_same_in_every_version),
 		cmocka_unit_test(a_node_that_cannot_take_work_is_down),
 		cmocka_unit_test(a_list_of_hosts_is_taken_apart),
