@@ -28,6 +28,7 @@ static struct world {
 	struct engine_event events[EVENTS_MAX];
 	struct run_output output;       /* the first of the latest that has any */
 	char text[EVENTS_MAX][RUN_TEXT_MAX];
+	int64_t queue_cpu_ms, queue_start_ms;   /* of the pool, as told last */
 } *w;
 
 /* ---- instead of the network and the clock ---- */
@@ -66,6 +67,10 @@ int __wrap_slurm_ask(struct slurm *s, bool once, const char *method, const char 
 
 static void hear(void *arg, const struct pool *p, const struct engine_event *ev)
 {
+	if (ev->kind == ENGINE_EV_POOL && ev->seen) {
+		w->queue_cpu_ms = ev->seen->queue_cpu_ms;
+		w->queue_start_ms = ev->seen->queue_start_ms;
+	}
 	if (ev->kind == ENGINE_EV_POOL || ev->kind == ENGINE_EV_ACCEPTED)
 		return;
 	assert_true(w->nevents < EVENTS_MAX);
@@ -830,6 +835,32 @@ static void a_cluster_that_answers_slowly_is_down_at_most_once(void **state)
 	round_of(15 * SECOND, true);            /* it was quick for long */
 }
 
+/* ---- what the pool is told of the cluster's queue ---- */
+
+#define IN_LINE(id, why, start) "{'job_id':" #id ",'comment':'','job_state':'PENDING','state_reason':'" why \
+	"','start_time':" #start ",'cpus':4,'time_limit':2,'restart_cnt':0}"
+
+static void the_start_that_slurm_expects_of_the_last_in_its_queue_is_told(void **state)
+{
+	listing(IN_LINE(7, "Priority", 5000) "," IN_LINE(8, "Resources", 9000) ","
+		IN_LINE(9, "Resources", 7000));
+	slurm_tell_seen(&w->s);
+	assert_int_equal(w->queue_start_ms, 9000 * 1000);
+	assert_int_equal(w->queue_cpu_ms, 3 * 4 * 120 * 1000 / 2);
+	listing(JOB(1, "PENDING", 0, "'state_reason':'Resources','start_time':9900"));
+	slurm_tell_seen(&w->s);
+	assert_int_equal(w->queue_start_ms, 9900 * 1000);       /* one of ours counts, too */
+	assert_int_equal(w->queue_cpu_ms, 0);
+}
+
+static void what_is_held_in_the_cluster_is_not_in_its_queue(void **state)
+{
+	listing(IN_LINE(7, "JobHeldUser", 5000) "," IN_LINE(8, "Dependency", 9000));
+	slurm_tell_seen(&w->s);
+	assert_int_equal(w->queue_start_ms, 0);
+	assert_int_equal(w->queue_cpu_ms, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -874,6 +905,8 @@ int main(void)
 		row(what_was_said_before_it_hung_is_told),
 		row(a_cluster_that_nobody_asked_is_not_silent),
 		row(a_cluster_that_answers_slowly_is_down_at_most_once),
+		row(the_start_that_slurm_expects_of_the_last_in_its_queue_is_told),
+		row(what_is_held_in_the_cluster_is_not_in_its_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
