@@ -234,7 +234,7 @@ static void say_behind(const struct snapshot *s, const struct task_spec *t, cons
 {
 	char a[CLOCK_TEXT_MAX], b[CLOCK_TEXT_MAX];
 
-	say(need, "over before %s", clock_format(l ? l->shadow_ms : 0, a));
+	say(need, "over before %s", clock_format(l ? lane_shadow_ms(l) : 0, a));
 	say(have, "up to %s", clock_format(wait_over_ms(s, t, m), b));
 }
 

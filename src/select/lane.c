@@ -13,8 +13,16 @@ void lane_keep(struct lane *l, uint32_t node, int64_t start_ms)
 	if (l->nkept == LANE_KEPT_MAX)
 		return;
 	l->kept[l->nkept++] = (struct lane_kept){ node, start_ms };
-	if (!l->shadow_ms || start_ms < l->shadow_ms)
-		l->shadow_ms = start_ms;
+}
+
+int64_t lane_shadow_ms(const struct lane *l)
+{
+	int64_t first_ms = 0;
+
+	for (uint32_t i = 0; i < l->nkept; i++)
+		if (!i || l->kept[i].start_ms < first_ms)
+			first_ms = l->kept[i].start_ms;
+	return first_ms;
 }
 
 bool lane_bars(const struct lane *l, uint32_t node, int64_t over_ms)
@@ -48,7 +56,7 @@ void lane_tell(const struct lane *l, int64_t over_ms, struct placement *ret)
 static void promise(struct lane *l, struct pass *x, const struct pool *p, int64_t start_ms)
 {
 	bool first = !l->nkept, fits = x->want.nodes <= LANE_KEPT_MAX - l->nkept;
-	uint32_t nodes[LANE_KEPT_MAX], n = fits ? wait_nodes(x, p, nodes) : 0;
+	uint32_t nodes[LANE_KEPT_MAX], n = fits ? room_nodes(x, p, nodes) : 0;
 
 	if (first && n < x->want.nodes)
 		lane_keep(l, LANE_ANY, start_ms);

@@ -76,18 +76,37 @@ struct floor {
 void forecast_floor(struct pass *x, const struct pool *p, struct floor *ret);
 /* Would the deadline or the budget be missed even if it started at once? */
 bool forecast_hopeless(const struct snapshot *s, const struct ask *a, const struct terms *t);
-/* Seconds that a pool without room for it keeps it waiting at the least. */
-int64_t wait_floor_s(const struct snapshot *s, const struct pool *p);
-bool wait_room(struct pass *x, const struct pool *p, struct node_placer *pl);
+
+/* ---- room.c ---- */
+
+/* Nodes that are down, or used by somebody we do not know, come back in an hour: a guess. */
+enum { ROOM_UNKNOWN_MS = 3600 * 1000 };
+
+/* Nodes that fit now; stops counting at x->want.nodes.  Of many nodes the index knows at once. */
+uint32_t room_now(struct pass *x, const struct pool *p, struct node_placer *pl);
+bool room_enough(struct pass *x, const struct pool *p, struct node_placer *pl);
+/* `room` nodes fit now, which is too few: when do enough? */
+struct room_ends {
+	int64_t p50_ms, p90_ms;
+};
+struct room_ends room_comes(struct pass *x, const struct pool *p, uint32_t room);
 /* The x->want.nodes nodes on which it has room first, those that fit now included; returns how many
  * of them are known. */
-uint32_t wait_nodes(struct pass *x, const struct pool *p, uint32_t *ret);
+uint32_t room_nodes(struct pass *x, const struct pool *p, uint32_t *ret);
+
+/* ---- lane.c ---- */
+
 /* Is this node kept for an earlier task that starts before over_ms? */
 bool lane_bars(const struct lane *l, uint32_t node, int64_t over_ms);
 /* Enough nodes that fit now and are not kept? */
 bool lane_leaves_room(const struct lane *l, struct want *w, const struct pool *p, int64_t over_ms);
 /* Fills in which are. */
 void lane_tell(const struct lane *l, int64_t over_ms, struct placement *ret);
+
+/* ---- wait.c ---- */
+
+/* Seconds that a pool without room for it keeps it waiting at the least. */
+int64_t wait_floor_s(const struct snapshot *s, const struct pool *p);
 /* When a run that begins now is over, nine times out of ten.  With history that is far earlier than
  * its walltime, of which people ask for several times what they use; promises are then kept nearly
  * always instead of always, and wait less (Tsafrir, Etsion, Feitelson, "Backfilling using

@@ -182,7 +182,7 @@ void select_decide(const struct snapshot *s, const struct ask *a, struct arena *
 	if (best == UINT32_MAX)
 		return;
 	if (ret->outcome == OUTCOME_CHOSEN && place(&x, best, &ret->top.terms, arena, &ret->place))
-		ret->outcome = OUTCOME_WAIT;    /* what wait.c was told of the room was old */
+		ret->outcome = OUTCOME_WAIT;    /* what room.c was told was old */
 	if (ret->outcome == OUTCOME_WAIT)
 		ret->reason = ret->top.reasons & REASON_BIT(REASON_BEHIND) &&
 			!(ret->top.reasons & REASON_BIT(REASON_FULL)) ? REASON_BEHIND : REASON_FULL;

@@ -51,7 +51,6 @@ enum { LANE_KEPT_MAX = PLACE_BARRED_MAX };
 struct lane {
 	int64_t ahead_cpu_ms;           /* expected cpu time of tasks that wait for this pool … */
 	int64_t ahead_accel_ms;         /* … and time of its devices */
-	int64_t shadow_ms;              /* earliest start promised to one of them; 0: none */
 	uint32_t nkept;                 /* nodes, and from when on they are kept; one may be there twice */
 	struct lane_kept {
 		uint32_t node;          /* LANE_ANY: every one */
@@ -154,6 +153,8 @@ int decision_encode(const struct snapshot *s, const struct ask *a, const struct 
 
 /* Promise a node from start_ms on; nothing when the list is full. */
 void lane_keep(struct lane *l, uint32_t node, int64_t start_ms);
+/* The earliest start promised to one of them; 0: none. */
+int64_t lane_shadow_ms(const struct lane *l);
 
 /* After a decision to wait: charge the lane for so many tasks like this one, so that the next
  * sees a queue. */

@@ -377,7 +377,7 @@ static bool put_off(struct search *q, uint32_t i, uint32_t pool)
 	const struct pool *p = q->s->pools[pool];
 	float floor;
 
-	if (q->s->look[i].full || wait_room(q->x, p, pass_placer(q->x->s, pool)))
+	if (q->s->look[i].full || room_enough(q->x, p, pass_placer(q->x->s, pool)))
 		return false;
 	q->s->look[i].full = true;
 	floor = q->s->least[i] + q->w.time * (float)wait_floor_s(q->x->s, p) * SAFE;

@@ -94,7 +94,6 @@ static void make_promises(struct world *w, uint32_t k, int64_t now_ms)
 	struct lane *l = &w->lane[k];
 
 	l->nkept = 0;
-	l->shadow_ms = 0;
 	for (uint32_t n = below(w, 8); n < 3; n++)
 		lane_keep(l, chance(w, 20) ? LANE_ANY : below(w, NODES),
 			  now_ms + 1000 * below(w, 7200));

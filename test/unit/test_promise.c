@@ -99,7 +99,7 @@ static void a_gang_is_promised_the_free_nodes_too_that_it_waits_with(void **stat
 	assert_int_equal(l->nkept, 2);
 	assert_int_equal(l->kept[0].node, 1);
 	assert_int_equal(l->kept[1].node, 0);
-	assert_int_equal(l->shadow_ms, CITY_NOW + MINUTE_MS);
+	assert_int_equal(lane_shadow_ms(l), CITY_NOW + MINUTE_MS);
 }
 
 static void of_one_that_nobody_knows_the_nodes_of_the_whole_pool_is_kept(void **state)
@@ -131,7 +131,7 @@ static void later_ones_are_promised_only_what_the_list_has_left(void **state)
 		lane_charge(l, &c->s, &c->a, &c->d.cand[WEST], 1);
 	assert_int_equal(l->nkept, LANE_KEPT_MAX);
 	assert_int_equal(l->kept[0].node, 0);
-	assert_int_equal(l->shadow_ms, CITY_NOW + 2 * MINUTE_MS);
+	assert_int_equal(lane_shadow_ms(l), CITY_NOW + 2 * MINUTE_MS);
 }
 
 #define WEST_TEST(f) cmocka_unit_test_setup_teardown(f, west_only, city_teardown)

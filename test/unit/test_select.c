@@ -109,14 +109,14 @@ static void a_task_that_waits_is_seen_by_the_next(void **state)
 	city_fill(c, WEST, 60);
 	city_decide(c);
 	lane_charge(&c->lane[WEST], &c->s, &c->a, &c->d.cand[WEST], 1);
-	assert_int_equal(c->lane[WEST].shadow_ms, CITY_NOW + 120000);    /* its p90 */
+	assert_int_equal(lane_shadow_ms(&c->lane[WEST]), CITY_NOW + 120000);    /* its p90 */
 	assert_int_equal(c->lane[WEST].ahead_cpu_ms, 1800 * 1000);
 	assert_int_equal(c->lane[WEST].ahead_accel_ms, 0);
 	city_decide(c);
 	assert_int_equal(c->d.cand[WEST].terms.wait_p50_s, 60 + 57);    /* 1,800 s over 32 cpus */
 	lane_charge(&c->lane[WEST], &c->s, &c->a, &c->d.cand[WEST], 1);
 	/* the first promise stays */
-	assert_int_equal(c->lane[WEST].shadow_ms, CITY_NOW + 120000);
+	assert_int_equal(lane_shadow_ms(&c->lane[WEST]), CITY_NOW + 120000);
 }
 
 static void a_pool_that_cannot_make_the_deadline_is_passed_over(void **state)
