@@ -38,7 +38,6 @@
 enum {
 	TICK_MS = 100,                  /* how late STARTED may be; only while somebody waits */
 	REAP_MS = 10000,                /* then the rest hangs in the kernel, and runs no more */
-	LOG_READ_MAX = 1 << 20,
 };
 
 enum state { STARTING = 1, RUNNING, REAPING, OVER };
@@ -517,26 +516,6 @@ static void local_settle(struct engine *e, const char *run_id)
 		run_dir_put_settled(l->dirfd, run_id);
 }
 
-static int read_log(int fd, uint64_t offset, uint64_t size, struct buf *out, struct err *err)
-{
-	uint64_t want = offset < size ? size - offset : 0;
-	char *data;
-	ssize_t n;
-
-	if (want > out->max - out->len)
-		want = out->max - out->len;
-	if (want > LOG_READ_MAX)
-		want = LOG_READ_MAX;
-	if (!want)
-		return 0;
-	data = mem_alloc(want);
-	n = pread(fd, data, want, (off_t)offset);
-	if (n > 0)
-		buf_add(out, data, (size_t)n);
-	free(data);
-	return n < 0 ? err_set(err, -EIO, "could not read the log") : 0;
-}
-
 static int local_log(struct engine *e, const char *run_id, int stream, uint64_t offset,
 		     struct buf *out, uint64_t *ret_size, struct err *err)
 {
@@ -545,7 +524,6 @@ static int local_log(struct engine *e, const char *run_id, int stream, uint64_t 
 	_cleanup_(mem_closep) int fd = -1;
 	struct stat st;
 	pid_t pid;
-	int r;
 
 	if (run_dir_look(l->dirfd, run_id, &pid) == RUN_DIR_ABSENT)
 		return err_set(err, ENGINE_E_GONE, "the log of run %s is not kept any more", run_id);
@@ -557,10 +535,10 @@ static int local_log(struct engine *e, const char *run_id, int stream, uint64_t 
 	}
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(err, -errno, "could not read the log: %s", strerror(errno));
-	r = read_log(fd, offset, (uint64_t)st.st_size, out, err);
-	if (r == 0)
-		*ret_size = (uint64_t)st.st_size;
-	return r;
+	if (run_log_read(fd, offset, (uint64_t)st.st_size, out))
+		return err_set(err, -EIO, "could not read the log");
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
 }
 
 static json_t *local_describe(const struct engine *e)

@@ -26,6 +26,7 @@ typedef int (*put_fn)(int fd, const char *name, const char *text, size_t n,
 
 enum {
 	EXIT_JSON_MAX = 4096, PATH_LEN = RUN_ID_MAX + 32,
+	LOG_READ_MAX = 1 << 20,
 	OUTPUTS_MAX = TASK_IO_MAX * 96,         /* of a line: 3 + 19 + 64 digits, blanks */
 };
 
@@ -367,6 +368,26 @@ int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char 
 	arena_done(&arena);
 	json_decref(json);
 	return r;
+}
+
+int run_log_read(int fd, uint64_t offset, uint64_t size, struct buf *out)
+{
+	uint64_t want = offset < size ? size - offset : 0;
+	char *data;
+	ssize_t n;
+
+	if (want > out->max - out->len)
+		want = out->max - out->len;
+	if (want > LOG_READ_MAX)
+		want = LOG_READ_MAX;
+	if (!want)
+		return 0;
+	data = mem_alloc(want);
+	n = pread(fd, data, want, (off_t)offset);
+	if (n > 0)
+		buf_add(out, data, (size_t)n);
+	free(data);
+	return n < 0 ? -EIO : 0;
 }
 
 int run_dir_limits(int dirfd, const char *run_id, struct limits *ret)

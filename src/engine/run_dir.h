@@ -45,6 +45,10 @@ int run_outputs_parse(const char *text, struct run_output **ret, uint32_t *ret_n
 int run_dir_result(int dirfd, const char *run_id, struct engine_event *ev, char *text,
 		   size_t size, struct err *err);
 
+/* Of an open log of `size` bytes what lies behind `offset`, a megabyte or what `out` has room for at
+ * most.  0 or -EIO. */
+int run_log_read(int fd, uint64_t offset, uint64_t size, struct buf *out);
+
 int run_dir_limits(int dirfd, const char *run_id, struct limits *ret);
 int run_dir_put_stop(int dirfd, const char *run_id, unsigned grace_ms);
 int run_dir_put_settled(int dirfd, const char *run_id);

@@ -6,6 +6,7 @@
 
 #include "engine/slurm.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "engine/run_dir.h"
 
@@ -19,37 +20,18 @@
 
 enum {
 	LOG_WAIT_MS = 1000,             /* of the loop, once for each time that it hangs */
-	LOG_READ_MAX = 1 << 20,
 };
 
 struct log_job {
 	struct worker_job worker;
 	struct slurm *s;                /* only for the loop */
 	char *path;
-	uint64_t offset, want, size;
-	char *data;
-	size_t n;
+	uint64_t offset, size;
+	struct buf data;
 	int r;                          /* 0, -ENOENT: no such log, else -errno */
 };
 
 /* ---- on the thread ---- */
-
-static void read_from(struct log_job *j, int fd)
-{
-	uint64_t left = j->offset < j->size ? j->size - j->offset : 0;
-	ssize_t n;
-
-	if (left > j->want)
-		left = j->want;
-	if (!left)
-		return;
-	j->data = mem_alloc(left);
-	n = pread(fd, j->data, left, (off_t)j->offset);
-	if (n < 0)
-		j->r = -EIO;
-	else
-		j->n = (size_t)n;
-}
 
 static void work(struct worker_job *l)
 {
@@ -66,7 +48,7 @@ static void work(struct worker_job *l)
 		return;
 	}
 	j->size = (uint64_t)st.st_size;
-	read_from(j, fd);
+	j->r = run_log_read(fd, j->offset, j->size, &j->data);
 }
 
 static void drop(struct worker_job *l)
@@ -74,7 +56,7 @@ static void drop(struct worker_job *l)
 	struct log_job *j = (struct log_job *)l;
 
 	free(j->path);
-	free(j->data);
+	buf_done(&j->data);
 	free(j);
 }
 
@@ -98,7 +80,7 @@ static int answer(const struct log_job *j, bool known, const char *run_id, struc
 	}
 	if (j->r)
 		return err_set(err, ENGINE_E_GONE, "the log of run %s is not kept any more", run_id);
-	buf_add(out, j->data ? j->data : "", j->n);
+	buf_add(out, j->data.data, j->data.len);
 	*ret_size = j->size;
 	return 0;
 }
@@ -122,10 +104,9 @@ int slurm_log_read(struct slurm *s, const char *run_id, int stream, uint64_t off
 	j = mem_alloc(sizeof(*j));
 	*j = (struct log_job){ .worker = { .do_it = work, .done = over, .drop = drop }, .s = s,
 			       .path = mem_alloc(strlen(s->conf.dir) + RUN_ID_MAX + 16),
-			       .offset = offset, .want = out->max - out->len };
+			       .offset = offset };
+	buf_init(&j->data, out->max - out->len);
 	sprintf(j->path, "%s/%s/%s", s->conf.dir, run_id, stream == 1 ? "stdout" : "stderr");
-	if (j->want > LOG_READ_MAX)
-		j->want = LOG_READ_MAX;
 	s->log_hangs = !worker_add_wait(s->logs, &j->worker, LOG_WAIT_MS);
 	if (s->log_hangs)
 		return err_set(err, ENGINE_E_SILENT, "%s", hangs);
