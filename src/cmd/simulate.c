@@ -354,8 +354,8 @@ static int read_tables(struct wish *w)
 
 	bad = bad ? bad : trace_read_tasks(t, w->s.tasks_path, &err);
 	if (bad) {
-		out_safe(stderr, "suanlu simulate: %s%s%s%s\n", words_said(err.text, said), *err.field ? " (" : "",
-			 err.field, *err.field ? ")" : "");
+		out_safe(stderr, "suanlu simulate: %s%s%s%s\n", words_said(err.text, said),
+			 *err.field ? " (" : "", err.field, *err.field ? ")" : "");
 		return CMD_USAGE;
 	}
 	if (w->s.departures && !t->timed)

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "domain/wire.h"
 
-static void decode_name(struct dec *d, struct tenant *t)
+static void decode_names(struct dec *d, struct tenant *t)
 {
 	wire_text(d, "name", DEC_NEED, 63, wire_name, t->name);
 	wire_text(d, "title", DEC_OPT, TENANT_TITLE_MAX, wire_printable, t->title);
@@ -20,7 +20,7 @@ int tenant_decode(const json_t *json, struct tenant *ret, struct err *err)
 
 	arena_init(&arena);
 	dec_begin(&d, json, "", NULL, &arena, err);
-	decode_name(&d, &t);
+	decode_names(&d, &t);
 	r = dec_end(&d);
 	arena_done(&arena);
 	if (r == 0)
@@ -82,7 +82,7 @@ int tenant_record_decode(const json_t *json, struct tenant *ret, struct err *err
 
 	arena_init(&arena);
 	dec_begin(&d, json, "", NULL, &arena, err);
-	decode_name(&d, &t);
+	decode_names(&d, &t);
 	dec_bool(&d, "disabled", DEC_NEED, &t.disabled);
 	dec_bool(&d, "removed", DEC_NEED, &t.removed);
 	dec_i64(&d, "created_ms", DEC_NEED, 0, INT64_MAX, &t.created_ms);

@@ -66,21 +66,30 @@ static void put_gres(json_t *job, const struct slurm_api *api, const struct run_
 		put(job, api->gres_key, json_sprintf("%s%s:%u", api->gres_prefix, t->gres, n));
 }
 
-static void put_exclude(json_t *job, const struct slurm_api *api, const struct slurm_terms *t)
+static json_t *names_list(const char *const *names, uint32_t n)
 {
 	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(names[i]));
+	return list;
+}
+
+static void put_exclude(json_t *job, const struct slurm_api *api, const struct slurm_terms *t)
+{
 	struct buf names;
 
-	buf_init(&names, EXCLUDE_MAX);
-	for (uint32_t i = 0; i < t->nexclude; i++) {
-		json_array_append_new(list, json_string(t->exclude[i]));
-		buf_printf(&names, "%s%s", i ? "," : "", t->exclude[i]);
+	if (!t->nexclude)
+		return;
+	if (api->exclude_list) {
+		put(job, "excluded_nodes", names_list(t->exclude, t->nexclude));
+		return;
 	}
-	if (t->nexclude && api->exclude_list)
-		put(job, "excluded_nodes", json_incref(list));
-	else if (t->nexclude && !names.full)
+	buf_init(&names, EXCLUDE_MAX);
+	for (uint32_t i = 0; i < t->nexclude; i++)
+		buf_printf(&names, "%s%s", i ? "," : "", t->exclude[i]);
+	if (!names.full)
 		put(job, "exclude_nodes", json_string(names.data));
-	json_decref(list);
 	buf_done(&names);
 }
 
