@@ -2,6 +2,8 @@
 #ifndef TEST_LIB_ENGINE_BED_H
 #define TEST_LIB_ENGINE_BED_H
 
+#include "file.h"
+
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "loop/timer.h"
@@ -291,17 +293,9 @@ UNUSED static void bed_put(const struct bed *b, const char *name, const char *te
 
 UNUSED static const char *bed_get(const struct bed *b, const char *name)
 {
-	static char text[4096];
 	char path[256];
-	FILE *f = fopen(bed_path(b, name, path), "r");
-	size_t n;
 
-	if (!f)
-		return NULL;
-	n = fread(text, 1, sizeof(text) - 1, f);
-	text[n] = '\0';
-	fclose(f);
-	return text;
+	return file_text(bed_path(b, name, path));
 }
 
 /* Is any process alive whose command line contains `mark`? */

@@ -1,25 +1,20 @@
 """tools/check-layers: the tree keeps to the tables of doc/house.md, and a breach is found."""
+import functools
 import pathlib
-import shutil
-import subprocess
 import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+from tree import ROOT  # noqa: E402
 
-
-def check(root):
-    return subprocess.run([sys.executable, str(ROOT / "tools/check-layers"), str(root)],
-                          capture_output=True, text=True, timeout=60)
+check = functools.partial(tree.check, "check-layers")
 
 
 @pytest.fixture
 def copy(tmp_path):
-    shutil.copytree(ROOT / "src", tmp_path / "src")
-    (tmp_path / "doc").mkdir()
-    shutil.copy(ROOT / "doc/house.md", tmp_path / "doc/house.md")
-    return tmp_path
+    return tree.copy(tmp_path, "doc/house.md")
 
 
 def test_the_tree_keeps_to_the_house():

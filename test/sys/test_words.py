@@ -1,16 +1,16 @@
 """Refusals in the reader's language: in the tree no sentence lacks Chinese, and a daemon says it when asked."""
 
+import functools
 import pathlib
 import re
-import shutil
 import socket
-import subprocess
 import sys
 import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import tree as tree_lib  # noqa: E402
 from client import ROOT, Daemon  # noqa: E402
 
 HUB = {"name": "hub", "region": "cn/62", "owner": "hub-co", "engine": "fake", "clearance": 2,
@@ -22,15 +22,12 @@ UNTIL = "2036-01-01T00:00:00+08:00"
 
 # ---- the tree ----
 
-def check(root):
-    return subprocess.run([sys.executable, str(ROOT / "tools/check-words"), str(root)], capture_output=True,
-                          text=True, timeout=60)
+check = functools.partial(tree_lib.check, "check-words")
 
 
 @pytest.fixture
 def tree(tmp_path):
-    shutil.copytree(ROOT / "src", tmp_path / "src")
-    return tmp_path
+    return tree_lib.copy(tmp_path)
 
 
 def test_every_refusal_of_the_house_has_chinese():

@@ -2,6 +2,7 @@
  * and its directory are heard of: recorded replies, a directory of our own, and a clock by hand */
 
 #include "../lib/domain.h"
+#include "../lib/file.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -270,19 +271,10 @@ static void sweep(void)
 
 static const char *get(const char *file)
 {
-	static char text[200];
 	char path[200];
-	size_t n;
-	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/n-1-1/%s", w->top, file);
-	f = fopen(path, "r");
-	if (!f)
-		return NULL;
-	n = fread(text, 1, sizeof(text) - 1, f);
-	text[n] = '\0';
-	fclose(f);
-	return text;
+	return file_text(path);
 }
 
 static unsigned asked(const char *what)
