@@ -178,6 +178,7 @@ static int start_http(struct daemon *d, struct err *err)
 			return r;
 		http_server_tls(d->http, d->tls);
 		api_certificates(d->api, &d->config.clients);
+		api_https(d->api);
 	}
 	r = http_server_listen(d->http, listen, err);
 	if (r)

@@ -13,129 +13,6 @@
 #include <string.h>
 #include <strings.h>
 
-static int base64_digit(char ch)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = ch ? strchr(digits, ch) : NULL;
-
-	return p ? (int)(p - digits) : -1;
-}
-
-/* "Basic base64(anyone:sl_…)" -> the token, or NULL.  For TES clients, which know a user and
- * a password; the password is the token. */
-static const struct token *token_basic(const struct api *a, const char *s)
-{
-	char text[256], *colon;
-	unsigned bits = 0, nbits = 0;
-	size_t n = 0;
-	int v;
-
-	for (; (v = base64_digit(*s)) >= 0 && n < sizeof(text) - 1; s++) {
-		bits = bits << 6 | (unsigned)v;
-		nbits += 6;
-		if (nbits >= 8) {
-			nbits -= 8;
-			text[n++] = (char)(bits >> nbits);
-		}
-	}
-	text[n] = '\0';
-	s += strspn(s, "=");
-	colon = strchr(text, ':');
-	if (*s || !colon || strlen(colon + 1) != TOKEN_TEXT_LEN)
-		return NULL;
-	return flow_token_find(a->flow, colon + 1);
-}
-
-/* What stands behind "Bearer", or NULL. */
-static const char *bearer(const struct http_request *req)
-{
-	const char *s = http_header(req, "authorization");
-
-	if (!s || strncasecmp(s, "bearer ", 7))
-		return NULL;
-	s += 7;
-	return s + strspn(s, " ");
-}
-
-/* Of a Bearer sl_…, or for TES a Basic; NULL: neither. */
-static const struct token *token_of(const struct api *a, const struct http_request *req)
-{
-	const char *s = http_header(req, "authorization"), *text = bearer(req);
-
-	if (s && !strncasecmp(s, "basic ", 6) && !strncmp(req->path, "/ga4gh/", 7))
-		return token_basic(a, s + 6 + strspn(s + 6, " "));
-	return text && strlen(text) == TOKEN_TEXT_LEN ? flow_token_find(a->flow, text) : NULL;
-}
-
-static const char how[] = "send the header Authorization: Bearer sl_…";
-
-/* A JWT of a provider: 0, or 1 and answered. */
-static int check_foreign(struct api_call *c, const char *text)
-{
-	int64_t now_ms = clock_now_ms();
-	struct err err = { 0 };
-	uint8_t addr[16];
-	unsigned wait_s;
-	int r = oidc_seen(c->api->oidc, text, now_ms, &c->who);
-
-	/* A signature costs more than a hash: none is looked at for a source that floods. */
-	if (r) {
-		http_peer(c->req, addr);
-		wait_s = guard_wait(c->api->guard, addr, now_ms);
-		if (wait_s) {
-			reply_wait(c, wait_s, "too many wrong tokens or passwords from your address");
-			return 1;
-		}
-		r = oidc_find(c->api->oidc, text, now_ms, &c->who, &err);
-	}
-	if (!r && !flow_tenant_find(c->api->flow, c->who.tenant))
-		r = err_set(&err, OIDC_E_FORBIDDEN, "there is no tenant \"%s\" here", c->who.tenant);
-	if (r == OIDC_E_WRONG)
-		reply_wrong(c, err.text, NULL);
-	else if (r)
-		reply_no(c, r == OIDC_E_LATER ? NO_UNAVAILABLE : NO_FORBIDDEN, NULL, err.text, NULL);
-	return r != 0;
-}
-
-/* A machine with a certificate that stands for an account. */
-static bool certified(struct api_call *c)
-{
-	const struct api_clients *all = c->api->clients;
-	const char *subject = http_peer_subject(c->req);
-
-	for (uint32_t i = 0; all && *subject && i < all->n; i++) {
-		const struct api_client *one = &all->all[i];
-
-		if (one->subject ? !strcmp(one->subject, subject) :
-				   http_peer_has_name(c->req, one->name))
-			return !flow_caller(c->api->flow, one->user, &c->who);
-	}
-	return false;
-}
-
-static int check_token(struct api_call *c, bool public)
-{
-	const struct token *t = token_of(c->api, c->req);
-	const char *text = t || public ? NULL : bearer(c->req);
-
-	if (t) {
-		c->who = *t;
-		return 0;
-	}
-	if (public)
-		return 0;
-	if (text && c->api->oidc && strchr(text, '.'))
-		return check_foreign(c, text);
-	if (!http_header(c->req, "authorization") && certified(c))
-		return 0;
-	if (http_header(c->req, "authorization"))
-		reply_wrong(c, "the token is not known here, was revoked, or is over", how);
-	else
-		reply_no(c, NO_UNAUTHORIZED, NULL, "no token was given", how);
-	return 1;
-}
-
 static int check_route(struct api_call *c, const char *allow)
 {
 	if (c->route)
@@ -196,19 +73,6 @@ static int check_type(struct api_call *c)
 	return 1;
 }
 
-/* A browser says where a page is from that makes it ask.  None of ours is elsewhere, and the
- * browser sends a certificate of its own accord: a page of strangers would act in its name. */
-static int check_site(struct api_call *c)
-{
-	const char *site = http_header(c->req, "sec-fetch-site");
-
-	if (!site || !strcmp(site, "same-origin") || !strcmp(site, "none") ||
-	    !strcmp(c->req->method, "GET") || !strcmp(c->req->method, "HEAD"))
-		return 0;
-	reply_no(c, NO_FORBIDDEN, NULL, "a page of another site made the browser ask this", NULL);
-	return 1;
-}
-
 static bool on_head(void *arg, struct http_request *req, size_t *ret_body_max)
 {
 	struct api_call *c = arena_alloc(&req->arena, sizeof(*c));
@@ -218,8 +82,8 @@ static bool on_head(void *arg, struct http_request *req, size_t *ret_body_max)
 	c->req = req;
 	req->user = c;
 	c->route = route_find(req->method, req->path, &req->arena, &c->param, &allow);
-	if (check_site(c) || check_token(c, c->route && c->route->roles & ROLE_PUBLIC) ||
-	    check_route(c, allow) || check_role(c) || query_check(c) || check_type(c))
+	if (caller_site(c) || caller_find(c) || check_route(c, allow) || check_role(c) ||
+	    query_check(c) || check_type(c))
 		return false;
 	*ret_body_max = c->route->body_max;
 	return true;
@@ -286,6 +150,11 @@ void api_oidc(struct api *a, const struct oidc_config *c, uint32_t n)
 void api_certificates(struct api *a, const struct api_clients *c)
 {
 	a->clients = c->n ? c : NULL;
+}
+
+void api_https(struct api *a)
+{
+	a->https = true;
 }
 
 void api_http(struct api *a, const struct http_server *s)

@@ -35,6 +35,9 @@ void api_certificates(struct api *a, const struct api_clients *c);     /* borrow
 struct oidc_config;
 void api_oidc(struct api *a, const struct oidc_config *c, uint32_t n);
 
+/* Browsers come by https, here or at a proxy before us: their cookies are for https only. */
+void api_https(struct api *a);
+
 /* For http_server_new(). */
 void api_handler(struct api *a, struct http_handler *ret);
 

@@ -63,6 +63,7 @@ struct api {
 	const struct http_server *http; /* NULL: nobody told us */
 	int64_t started_ms;
 	bool stopping;
+	bool https;                     /* cookies are for https only */
 
 	struct stream *streams;         /* stream.c */
 	unsigned nstreams;
@@ -87,6 +88,7 @@ struct api_call {
 	struct http_request *req;
 	const struct api_route *route;
 	struct token who;               /* a copy: tokens may change while we wait */
+	bool by_cookie;                 /* … and it came in a cookie */
 	const char *param;              /* the {…} of the path */
 	json_t *body;                   /* of call_json() */
 	unsigned status;
@@ -96,6 +98,17 @@ struct api_call {
 	void (*gone)(void *arg);
 	void *arg;
 };
+
+/* ---- caller.c: into c->who; 0, or 1 and the call is answered ---- */
+/* No page of another site changes anything. */
+int caller_site(struct api_call *c);
+/* Authorization counts before a cookie, a cookie before a certificate; a public row needs none. */
+int caller_find(struct api_call *c);
+/* A text of ours or of a provider, wherever it came from. */
+int caller_text(struct api_call *c, const char *text);
+/* A page of ours, or none at all: who sets a cookie must not do so from elsewhere. */
+int caller_not_a_foreign_page(struct api_call *c);
+bool caller_same_host(const char *origin, const char *host);    /* https://h:1 and h:1; NULL: no */
 
 /* ---- language.c: English, or Chinese when the header Accept-Language prefers it ---- */
 bool call_wants_zh(const struct api_call *c);

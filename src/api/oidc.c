@@ -292,6 +292,8 @@ static int verify(struct provider *p, const char *text, int64_t now_ms, struct t
 	json_t *claims;
 	int r;
 
+	if (jwt_over(text, p->c->skew_s, now_ms))
+		return err_set(err, OIDC_E_OVER, "the token is over");
 	if (!p->keys)
 		return unknown_key(p, err);
 	r = jwt_verify(text, p->keys, &rules, &claims, err);

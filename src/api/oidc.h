@@ -20,7 +20,8 @@ enum {
 	OIDC_KEEP_S = 24 * 3600,        /* keys of a provider that cannot be reached */
 };
 
-enum { OIDC_E_WRONG = 1, OIDC_E_FORBIDDEN, OIDC_E_LATER };     /* 401, 403, 503 */
+/* 401, 403, 503; and 401 for one that says itself that it is over: nothing else was looked at. */
+enum { OIDC_E_WRONG = 1, OIDC_E_FORBIDDEN, OIDC_E_LATER, OIDC_E_OVER };
 
 struct oidc_config {
 	const char *name;               /* of the provider, a short name of ours */

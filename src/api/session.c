@@ -4,11 +4,12 @@
  * the job keeps its own copies, and flow is asked again when it is done.
  */
 
-#include "api/call.h"
+#include "api/cookie.h"
 
 #include "api/guard.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "domain/jwt.h"
 #include "domain/password.h"
 #include "domain/wire.h"
 #include "loop/work.h"
@@ -35,6 +36,7 @@ struct job {
 	char hash[PASSWORD_HASH_MAX];   /* before: of the old one; after: of the fresh one */
 	char opened[PASSWORD_HASH_MAX];
 	bool known, right, broken;
+	bool cookie;                    /* the text of the session goes there */
 };
 
 void api_session_get(struct api_call *c)
@@ -67,9 +69,25 @@ static void job_free(struct job *j)
 	free(j);
 }
 
+static json_t *expires_json(const struct token *t)
+{
+	char when[CLOCK_TEXT_MAX];
+
+	return t->expires_ms ? json_string(clock_format(t->expires_ms, when)) : json_null();
+}
+
+static int64_t seconds_left(const struct token *t)
+{
+	int64_t left_ms = t->expires_ms - clock_now_ms();
+
+	if (!t->expires_ms)
+		return -1;
+	return left_ms > 0 ? left_ms / 1000 : 0;
+}
+
 static void open_session(struct job *j)
 {
-	char text[TOKEN_TEXT_LEN + 1], when[CLOCK_TEXT_MAX];
+	char text[TOKEN_TEXT_LEN + 1];
 	struct err err = { 0 };
 	struct token t;
 	json_t *doc;
@@ -79,9 +97,13 @@ static void open_session(struct job *j)
 		reply_err(j->call, r, &err);
 		return;
 	}
-	doc = json_pack("{s:s, s:s, s:o, s:s, s:b}", "token", text, "user", t.user, "roles",
-			roles_json(t.roles), "expires", clock_format(t.expires_ms, when),
-			"change_password", flow_password_once(j->api->flow, j->user));
+	doc = json_pack("{s:s, s:o, s:o, s:b}", "user", t.user, "roles", roles_json(t.roles), "expires",
+			expires_json(&t), "change_password",
+			flow_password_once(j->api->flow, j->user));
+	if (j->cookie)
+		cookie_set(j->call, COOKIE_BEARER, text, seconds_left(&t));
+	else
+		wire_put(doc, "token", json_string(text));
 	explicit_bzero(text, sizeof(text));
 	http_reply_header(j->call->req, "Cache-Control", "no-store");
 	reply_json(j->call, 201, doc);
@@ -180,36 +202,87 @@ static int too_many(struct api_call *c, const char *name)
 	return wait != 0;
 }
 
-void api_session_open(struct api_call *c)
+struct login {
+	const char *user, *password, *token;
+	bool cookie;
+};
+
+static int login_read(struct api_call *c, struct login *l)
 {
-	const char *user = NULL, *password = NULL;
 	struct err err = { 0 };
-	struct job *j;
 	struct dec d;
+	bool token;
 	int r;
 
-	if (call_json(c))
-		return;
 	dec_begin(&d, c->body, "", NULL, &c->req->arena, &err);
-	dec_str(&d, "user", DEC_NEED, 1, 63, &user);
-	dec_str(&d, "password", DEC_NEED, 1, PASSWORD_MAX, &password);
+	token = dec_has(&d, "token");
+	dec_str(&d, "token", DEC_OPT, 1, JWT_MAX, &l->token);
+	dec_bool(&d, "cookie", DEC_OPT, &l->cookie);
+	dec_str(&d, "user", token ? DEC_OPT : DEC_NEED, 1, 63, &l->user);
+	dec_str(&d, "password", token ? DEC_OPT : DEC_NEED, 1, PASSWORD_MAX, &l->password);
+	if (token && (l->user || l->password))
+		dec_fail(&d, "token", "must not stand beside user and password");
+	if (token && !l->cookie)
+		dec_fail(&d, "cookie", "must be true: a token is given to put it into a cookie");
 	r = dec_end(&d);
-	if (r) {
+	if (r)
 		reply_err(c, r, &err);
+	return r;
+}
+
+/* A text that the caller has already moves into a cookie, where no script can read it. */
+static void bear(struct api_call *c, const char *text)
+{
+	json_t *doc;
+
+	if (caller_text(c, text))
+		return;
+	if (cookie_set(c, COOKIE_BEARER, text, seconds_left(&c->who))) {
+		reply_no(c, NO_BAD_REQUEST, "token",
+			 arena_printf(&c->req->arena, "is larger than a cookie, which has %d bytes",
+				      COOKIE_MAX),
+			 "let the provider put less into its tokens");
 		return;
 	}
-	if (too_many(c, user))
+	doc = json_pack("{s:o, s:s, s:o, s:o, s:b}", "user",
+			*c->who.user ? json_string(c->who.user) : json_null(), "name", c->who.name,
+			"roles", roles_json(c->who.roles), "expires", expires_json(&c->who),
+			"change_password",
+			c->who.session && flow_password_once(c->api->flow, c->who.user));
+	http_reply_header(c->req, "Cache-Control", "no-store");
+	reply_json(c, 201, doc);
+}
+
+void api_session_open(struct api_call *c)
+{
+	struct login l = { 0 };
+	struct job *j;
+
+	if (call_json(c) || login_read(c, &l))
 		return;
-	j = job_new(c, LOGIN, user);
-	snprintf(j->old, sizeof(j->old), "%s", password);
+	/* Or a page of strangers would log their victim in as somebody else, and read what it writes. */
+	if (l.cookie && caller_not_a_foreign_page(c))
+		return;
+	if (l.token) {
+		bear(c, l.token);
+		return;
+	}
+	if (too_many(c, l.user))
+		return;
+	j = job_new(c, LOGIN, l.user);
+	j->cookie = l.cookie;
+	snprintf(j->old, sizeof(j->old), "%s", l.password);
 	start(c, j);
 }
 
 void api_session_close(struct api_call *c)
 {
 	struct err err = { 0 };
-	int r = flow_session_close(c->api->flow, &c->who, &err);
+	int r = 0;
 
+	/* What is no session is not ended with the cookie, which is cleared already. */
+	if (!c->by_cookie || c->who.session)
+		r = flow_session_close(c->api->flow, &c->who, &err);
 	if (r)
 		reply_err(c, r, &err);
 	else

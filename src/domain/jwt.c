@@ -261,17 +261,34 @@ void jwt_digest(const char *text, uint8_t ret[JWT_DIGEST_LEN])
 		abort();
 }
 
-int jwt_issuer(const char *text, char *out, size_t size)
+static int unproved(const char *text, json_t **ret)
 {
 	struct parts p;
+
+	return split(text, &p, NULL) || part(p.body, p.nbody, ret, NULL) ? JWT_E_FORM : 0;
+}
+
+bool jwt_over(const char *text, unsigned skew_s, int64_t now_ms)
+{
+	json_t *claims;
+	double exp;
+	bool over;
+
+	if (unproved(text, &claims))
+		return false;
+	over = !when(claims, "exp", &exp) && (double)now_ms / 1000 >= exp + skew_s;
+	json_decref(claims);
+	return over;
+}
+
+int jwt_issuer(const char *text, char *out, size_t size)
+{
 	json_t *claims;
 	const char *iss;
-	int r = split(text, &p, NULL);
+	int r = unproved(text, &claims);
 
-	if (!r)
-		r = part(p.body, p.nbody, &claims, NULL);
 	if (r)
-		return JWT_E_FORM;
+		return r;
 	iss = str(claims, "iss");
 	r = !iss || strlen(iss) >= size ? JWT_E_FORM : 0;
 	if (!r)

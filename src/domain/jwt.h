@@ -51,5 +51,7 @@ void jwt_digest(const char *text, uint8_t ret[JWT_DIGEST_LEN]);         /* SHA-2
 
 /* iss as it is claimed, before anything is proved, in `out`: 0, or JWT_E_FORM. */
 int jwt_issuer(const char *text, char *out, size_t size);
+/* Does it say, with nothing proved, that it is over? */
+bool jwt_over(const char *text, unsigned skew_s, int64_t now_ms);
 
 #endif

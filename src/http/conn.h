@@ -39,7 +39,7 @@ enum conn_phase {
 enum {
 	HTTP_READ_MAX = 64 * 1024,      /* the read buffer that all connections share */
 	HTTP_AHEAD_MAX = 16 * 1024,     /* stop reading: a successor's bytes wait in the socket */
-	HTTP_EXTRA_MAX = 4 * 1024,      /* response headers of the handler */
+	HTTP_EXTRA_MAX = 8 * 1024,      /* response headers of the handler; a cookie is up to 4 KB */
 	HTTP_PIECE = 64 * 1024,         /* of a long body; libuv makes up to nine writes in one turn */
 	HTTP_POOL_MAX = 256,            /* exchanges kept for the next request, ~10 KiB each */
 	HTTP_LINGER_MS = 2000,

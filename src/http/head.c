@@ -83,6 +83,9 @@ static const struct rule {
 	{ "connection", false, read_connection },
 	{ "authorization", true, NULL },
 	{ "content-type", true, NULL },
+	{ "cookie", true, NULL },       /* RFC 9112 has no lists of it; RFC 9113, 8.2.3 joins them */
+	{ "origin", true, NULL },
+	{ "sec-fetch-site", true, NULL },
 };
 
 static int apply_rule(struct reader *r, const char *name, const char *value)

@@ -348,6 +348,21 @@ static void clocks_may_differ_by_a_minute(void **state)
 	assert_int_equal(verify(text, NULL), 0);
 }
 
+static void a_token_may_say_of_itself_that_it_is_over(void **state)
+{
+	const int64_t now_ms = 1800000000000;
+	char text[TEXT_MAX];
+
+	sign(rsa, "{'alg':'RS256'}", "{'exp':1799999940}", text);
+	assert_true(jwt_over(text, 60, now_ms));
+	assert_false(jwt_over(text, 60, now_ms - 1));
+	assert_false(jwt_over(text, 61, now_ms));
+	assert_false(jwt_over(sign(rsa, "{'alg':'RS256'}", "{'exp':'1'}", text), 0, now_ms));
+	assert_false(jwt_over(sign(rsa, "{'alg':'RS256'}", "{}", text), 0, now_ms));
+	assert_false(jwt_over("a.b.c", 0, now_ms));
+	assert_false(jwt_over("", 0, now_ms));
+}
+
 static void texts_that_are_no_jwt_are_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -448,6 +463,7 @@ int main(void)
 		cmocka_unit_test(a_changed_claim_or_signature_is_refused),
 		cmocka_unit_test(claims_that_are_not_for_us_are_refused),
 		cmocka_unit_test(clocks_may_differ_by_a_minute),
+		cmocka_unit_test(a_token_may_say_of_itself_that_it_is_over),
 		cmocka_unit_test(texts_that_are_no_jwt_are_refused),
 		cmocka_unit_test(keys_we_cannot_use_are_left_out),
 		cmocka_unit_test(what_is_no_set_of_keys_is_refused),
