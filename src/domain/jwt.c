@@ -192,15 +192,28 @@ static int times_check(const json_t *claims, const struct jwt_rules *r, struct e
 	return 0;
 }
 
+/* An ID token says for whom it is, and, when it is for several, who asked for it (Core 1.0, 2). */
+static int audience_check(const json_t *claims, const struct jwt_rules *r, struct err *err)
+{
+	const json_t *aud = json_object_get(claims, "aud"), *azp = json_object_get(claims, "azp");
+	bool client = r->client && for_us(aud, r->client);
+
+	if (r->audience && (!client || strcmp(r->audience, r->client)) && for_us(aud, r->audience))
+		return 0;
+	if (!client)
+		return claim(err, "the token is for another audience");
+	if (azp && (!json_is_string(azp) || strcmp(json_string_value(azp), r->client)))
+		return claim(err, "another client asked for the token (azp)");
+	return 0;
+}
+
 static int claims_check(const json_t *claims, const struct jwt_rules *r, struct err *err)
 {
 	const char *iss = str(claims, "iss");
 
 	if (!iss || strcmp(iss, r->issuer))
 		return claim(err, "the token is of another issuer");
-	if (!for_us(json_object_get(claims, "aud"), r->audience))
-		return claim(err, "the token is for another audience");
-	return times_check(claims, r, err);
+	return audience_check(claims, r, err) ? JWT_E_CLAIMS : times_check(claims, r, err);
 }
 
 /* ---- all of it ---- */

@@ -40,6 +40,8 @@ struct jwt_rules {
 	const char *issuer, *audience;  /* must be equal to iss; among aud */
 	unsigned skew_s;                /* by how much clocks may differ: exp, nbf, iat */
 	int64_t now_ms;
+	const char *client;             /* may be among aud in place of audience, and is azp then, if
+					 * there is one.  Either may be NULL, not both */
 };
 
 /* The claims of a text that holds (new reference), or JWT_E_*.  exp is needed. */

@@ -402,6 +402,7 @@ const struct phrase phrases[] = {
 	{ "a set of keys is larger than %d bytes", "密钥集超过 %1 字节" },
 	{ "is missing: this is not a set of keys (RFC 7517)", "缺失：这不是密钥集（RFC 7517）" },
 	{ "the token is too long", "令牌过长" },
+	{ "another client asked for the token (azp)", "令牌由其他客户端申请（azp）" },
 	{ "the token has not three parts", "令牌不是三段" },
 	{ "a part of the token is not JSON in base64url", "令牌中有一段不是 base64url 编码的 JSON" },
 	{ "a part of the token is not a JSON object", "令牌中有一段不是 JSON 对象" },

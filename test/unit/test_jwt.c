@@ -339,6 +339,36 @@ static void claims_that_are_not_for_us_are_refused(void **state)
 	}
 }
 
+/* Beside the audience, or without one: client. */
+static void a_token_for_the_client_is_one_that_the_client_asked_for(void **state)
+{
+	static const struct { const char *more, *audience; int r; } rows[] = {
+		{ "'aud':'node'", NULL, 0 }, { "'aud':'node','azp':'node'", NULL, 0 },
+		{ "'aud':['x','node'],'azp':'node'", NULL, 0 }, { "'aud':'node','azp':'x'", NULL, JWT_E_CLAIMS },
+		{ "'aud':['x','node'],'azp':'x'", NULL, JWT_E_CLAIMS }, { "'aud':'node','azp':7", NULL, JWT_E_CLAIMS },
+		{ "'aud':'node','azp':null", NULL, JWT_E_CLAIMS }, { "'aud':'suanlu'", NULL, JWT_E_CLAIMS },
+		{ "'aud':'x','azp':'node'", NULL, JWT_E_CLAIMS }, { "'azp':'node'", NULL, JWT_E_CLAIMS },
+		{ "'aud':'suanlu','azp':'x'", "suanlu", 0 }, { "'aud':'node','azp':'x'", "suanlu", JWT_E_CLAIMS },
+		{ "'aud':'node'", "suanlu", 0 }, { "'aud':['node','suanlu'],'azp':'x'", "suanlu", 0 },
+		{ "'aud':'node','azp':'x'", "node", JWT_E_CLAIMS }, { "'aud':'node','azp':'node'", "node", 0 },
+	};
+	struct jwks *set = the_set();
+	char claims[200], text[TEXT_MAX];
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct jwt_rules rules = { "https://id.city", rows[i].audience, 60, now_ms, "node" };
+		json_t *doc = NULL;
+
+		snprintf(claims, sizeof(claims), "{'iss':'https://id.city','exp':1800000300,%s}", rows[i].more);
+		sign(rsa, "{'alg':'RS256','kid':'r1'}", claims, text);
+		if (jwt_verify(text, set, &rules, &doc, &err) != rows[i].r)
+			fail_msg("%s beside %s", rows[i].more, rows[i].audience ? rows[i].audience : "nothing");
+		json_decref(doc);
+	}
+	jwks_free(set);
+}
+
 static void clocks_may_differ_by_a_minute(void **state)
 {
 	char text[TEXT_MAX];
@@ -350,7 +380,6 @@ static void clocks_may_differ_by_a_minute(void **state)
 
 static void a_token_may_say_of_itself_that_it_is_over(void **state)
 {
-	const int64_t now_ms = 1800000000000;
 	char text[TEXT_MAX];
 
 	sign(rsa, "{'alg':'RS256'}", "{'exp':1799999940}", text);
@@ -462,6 +491,7 @@ int main(void)
 		cmocka_unit_test(what_must_be_understood_and_is_not_is_refused),
 		cmocka_unit_test(a_changed_claim_or_signature_is_refused),
 		cmocka_unit_test(claims_that_are_not_for_us_are_refused),
+		cmocka_unit_test(a_token_for_the_client_is_one_that_the_client_asked_for),
 		cmocka_unit_test(clocks_may_differ_by_a_minute),
 		cmocka_unit_test(a_token_may_say_of_itself_that_it_is_over),
 		cmocka_unit_test(texts_that_are_no_jwt_are_refused),
