@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "base/text.h"
+#include "domain/wire.h"
 
 #include <string.h>
 
@@ -42,17 +43,80 @@ static void roles(struct dec *d, const json_t *json, struct oidc_config *o)
 	end(d, &x);
 }
 
+/* Its host is the one that people type; the path is that of the row. */
+static const char *redirect_check(const char *s)
+{
+	static const char path[] = "/v1/session/callback";
+	const char *host = strstr(s, "://");
+	const char *rest = host ? strchr(host + 3, '/') : NULL;
+
+	if (oidc_url_check(s))
+		return oidc_url_check(s);
+	if (!rest || strcmp(rest, path) || strpbrk(s, " ?#@\\\"") || wire_printable(s))
+		return "must be https://HOST/v1/session/callback";
+	return NULL;
+}
+
+/* Words with a blank between, as RFC 6749, 3.3 spells them. */
+static bool scope_ok(const char *s)
+{
+	bool openid = false;
+
+	for (;;) {
+		size_t n = strcspn(s, " ");
+
+		for (size_t i = 0; i < n; i++)
+			if (s[i] <= ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\')
+				return false;
+		openid |= n == 6 && !strncmp(s, "openid", 6);
+		if (!n || !s[n])
+			return n && openid;
+		s += n + 1;
+	}
+}
+
+static bool visible(const char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~')
+			return false;
+	return true;
+}
+
+static void login(struct dec *d, struct oidc_config *o)
+{
+	dec_str(d, "client_id", DEC_OPT, 1, 256, &o->client_id);
+	dec_str(d, "client_secret", DEC_OPT, 1, 4096, &o->client_secret);
+	dec_str(d, "redirect", DEC_OPT, 1, 300, &o->redirect);
+	dec_str(d, "scope", DEC_OPT, 1, 256, &o->scope);
+	wire_str(d, "title", DEC_OPT, 60, wire_printable, &o->title);
+	wire_str(d, "title_zh", DEC_OPT, 60, wire_printable, &o->title_zh);
+	if (d->r)
+		return;
+	if (!o->client_id && (o->client_secret || o->redirect || o->scope || o->title || o->title_zh))
+		dec_fail(d, "client_id", "is missing: without it nobody logs in there");
+	else if (o->client_id && !visible(o->client_id))
+		dec_fail(d, "client_id", "must not contain control characters");
+	else if (o->client_id && !o->redirect)
+		dec_fail(d, "redirect", "is missing");
+	else if (o->redirect && redirect_check(o->redirect))
+		dec_fail(d, "redirect", "%s", redirect_check(o->redirect));
+	else if (o->scope && !scope_ok(o->scope))
+		dec_fail(d, "scope", "must be words with a blank between, one of them openid");
+}
+
 static void provider(struct dec *d, const json_t *json, size_t i, struct oidc_config *o)
 {
 	struct dec x;
 
 	*o = (struct oidc_config){ .user_claim = "sub", .skew_s = 60 };
 	dec_begin(&x, json, dec_path_at(d, "oidc", i), d->lines, d->arena, d->err);
-	dec_str(&x, "name", DEC_NEED, 1, 20, &o->name);
+	dec_str(&x, "name", DEC_NEED, 1, OIDC_NAME_MAX, &o->name);
 	if (o->name && !text_is_name(o->name))
 		dec_fail(&x, "name", "must be 1-20 of a-z, 0-9 and -, not at the ends");
 	url(&x, "issuer", DEC_NEED, &o->issuer);
-	dec_str(&x, "audience", DEC_NEED, 1, 256, &o->audience);
+	login(&x, o);
+	dec_str(&x, "audience", o->client_id ? DEC_OPT : DEC_NEED, 1, 256, &o->audience);
 	url(&x, "jwks", DEC_OPT, &o->jwks);
 	dec_str(&x, "ca_file", DEC_OPT, 1, 4096, &o->ca_file);
 	dec_str(&x, "user_claim", DEC_OPT, 1, 128, &o->user_claim);

@@ -168,7 +168,9 @@ static int start_http(struct daemon *d, struct err *err)
 	int r;
 
 	d->api = api_new(&d->loop, d->flow, SUANLU_VERSION);
-	api_oidc(d->api, d->config.oidc, d->config.noidc);
+	r = api_oidc(d->api, d->config.oidc, d->config.noidc, err);
+	if (r)
+		return r;
 	api_handler(d->api, &handler);
 	d->http = http_server_new(&d->loop, &d->config.http, &handler);
 	api_http(d->api, d->http);

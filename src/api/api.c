@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "api/guard.h"
-#include "api/oidc.h"
+#include "api/login.h"
 #include "loop/timer.h"
 #include "loop/work.h"
 
@@ -141,10 +141,21 @@ void api_handler(struct api *a, struct http_handler *ret)
 				      .gone = on_gone };
 }
 
-void api_oidc(struct api *a, const struct oidc_config *c, uint32_t n)
+int api_oidc(struct api *a, const struct oidc_config *c, uint32_t n, struct err *err)
 {
-	if (n)
-		a->oidc = oidc_new(a->loop, c, n);
+	bool logins = false;
+
+	if (!n)
+		return 0;
+	a->oidc = oidc_new(a->loop, c, n);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!c[i].client_id)
+			continue;
+		logins = true;
+		if (!strncmp(c[i].redirect, "https:", 6))
+			api_https(a);
+	}
+	return logins ? logins_new(a->loop, a->oidc, c, n, &a->logins, err) : 0;
 }
 
 void api_certificates(struct api *a, const struct api_clients *c)
@@ -175,6 +186,7 @@ struct api *api_free(struct api *a)
 	api_stop(a);
 	work_free(a->work);
 	work_free(a->statements);
+	logins_free(a->logins);
 	oidc_free(a->oidc);
 	guard_free(a->guard);
 	for (struct walk *w = a->walks; w; w = w->next)

@@ -31,9 +31,9 @@ struct api_clients {
 };
 void api_certificates(struct api *a, const struct api_clients *c);     /* borrowed */
 
-/* Callers of OpenID providers; the configurations outlive the api. */
+/* Callers of OpenID providers, and logins there; the configurations outlive the api. */
 struct oidc_config;
-void api_oidc(struct api *a, const struct oidc_config *c, uint32_t n);
+int api_oidc(struct api *a, const struct oidc_config *c, uint32_t n, struct err *err);
 
 /* Browsers come by https, here or at a proxy before us: their cookies are for https only. */
 void api_https(struct api *a);

@@ -16,6 +16,7 @@ struct stream;
 struct walk;
 struct origin;
 struct oidc;
+struct logins;
 struct guard;
 struct work;
 typedef void (*api_fn)(struct api_call *c);
@@ -44,7 +45,7 @@ struct api_route {
 	const char *path;               /* "/v1/tasks/{id}/cancel" */
 	unsigned roles;                 /* any of these, or ROLE_PUBLIC */
 	size_t body_max;                /* bytes; 0: a body is refused */
-	const char *query;              /* names that may be asked, blanks between; name+: often */
+	const char *query;              /* names that may be asked, blanks between; name+: often; *: any */
 	api_fn fn;
 	unsigned scope;                 /* the one that a narrowed token needs; 0: public */
 };
@@ -69,6 +70,7 @@ struct api {
 	unsigned nstreams;
 	const struct api_clients *clients;      /* NULL: none */
 	struct oidc *oidc;              /* NULL: no provider is configured */
+	struct logins *logins;          /* login.c; NULL: with none of them */
 	struct guard *guard;            /* guard.c: wrong tokens and passwords */
 	struct work *work;              /* hashes of passwords */
 	struct work *statements;        /* documents of many lines */
@@ -324,6 +326,9 @@ void api_user_remove(struct api_call *c);
 void api_session_get(struct api_call *c);
 void api_session_open(struct api_call *c);
 void api_session_close(struct api_call *c);
+void api_provider_list(struct api_call *c);
+void api_provider_login(struct api_call *c);
+void api_login_callback(struct api_call *c);
 void api_password_change(struct api_call *c);
 void api_password_reset(struct api_call *c);
 void api_own_token_list(struct api_call *c);

@@ -184,9 +184,11 @@ static bool own_page(const struct http_request *req)
 
 int caller_not_a_foreign_page(struct api_call *c)
 {
-	const struct http_request *req = c->req;
+	const char *site = http_header(c->req, "sec-fetch-site");
+	const char *origin = http_header(c->req, "origin");
 
-	if (own_page(req) || (!http_header(req, "sec-fetch-site") && !http_header(req, "origin")))
+	if (site ? !strcmp(site, "same-origin") || !strcmp(site, "none") :
+		   !origin || caller_same_host(origin, http_header(c->req, "host")))
 		return 0;
 	return foreign_page(c);
 }

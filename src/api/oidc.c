@@ -24,6 +24,8 @@ struct provider {
 	struct fetch_call *call;        /* under way */
 	struct jwks *keys;              /* NULL: none yet */
 	int64_t fetched_ms, tried_ms;   /* monotonic; 0: never */
+	char *authorization, *token;    /* endpoints; NULL: not known */
+	bool says_issuer;
 	bool complained;
 };
 
@@ -102,6 +104,31 @@ static void get(struct provider *p, const char *url, fetch_fn fn)
 		failed(p, err.text);
 }
 
+/* An address that we send a browser to, or a secret: nothing in it that ends a header, or is cut off. */
+static char *endpoint(const json_t *doc, const char *name)
+{
+	const char *url = json_string_value(json_object_get(doc, name));
+
+	if (!url || strlen(url) > URL_MAX || oidc_url_check(url) || strchr(url, '#'))
+		return NULL;
+	for (const char *s = url; *s; s++)
+		if (*s <= ' ' || *s > '~')
+			return NULL;
+	return mem_strdup(url);
+}
+
+static void endpoints_read(struct provider *p, const json_t *doc)
+{
+	free(p->authorization);
+	free(p->token);
+	p->authorization = endpoint(doc, "authorization_endpoint");
+	p->token = endpoint(doc, "token_endpoint");
+	p->says_issuer = json_is_true(json_object_get(
+		doc, "authorization_response_iss_parameter_supported"));
+	if (!p->authorization || !p->token)
+		log_warn("oidc", "%s: its description names no place for logins that we ask", p->c->name);
+}
+
 /* A document that is not about this issuer must not lead us to its keys (Discovery 1.0, 4.3). */
 static void on_discovery(void *arg, const struct fetch_answer *a)
 {
@@ -116,10 +143,15 @@ static void on_discovery(void *arg, const struct fetch_answer *a)
 		return;
 	}
 	issuer = json_string_value(json_object_get(doc, "issuer"));
-	url = json_string_value(json_object_get(doc, "jwks_uri"));
-	if (!issuer || strcmp(issuer, p->c->issuer))
+	url = p->c->jwks ? p->c->jwks : json_string_value(json_object_get(doc, "jwks_uri"));
+	if (!issuer || strcmp(issuer, p->c->issuer)) {
 		failed(p, "its description is of another issuer");
-	else if (!url || strlen(url) > URL_MAX || oidc_url_check(url))
+		json_decref(doc);
+		return;
+	}
+	if (p->c->client_id)
+		endpoints_read(p, doc);
+	if (!url || strlen(url) > URL_MAX || oidc_url_check(url))
 		failed(p, "its description names no place of keys that we ask");
 	else
 		get(p, url, on_keys);
@@ -135,7 +167,8 @@ static void refresh(struct provider *p)
 	if (p->call)
 		return;
 	p->tried_ms = clock_mono_ms();
-	if (p->c->jwks) {
+	/* Where one logs in stands in the description only. */
+	if (p->c->jwks && !p->c->client_id) {
 		get(p, p->c->jwks, on_keys);
 		return;
 	}
@@ -189,6 +222,8 @@ struct oidc *oidc_free(struct oidc *o)
 	for (uint32_t i = 0; i < o->n; i++) {
 		fetch_free(o->p[i].fetch);
 		jwks_free(o->p[i].keys);
+		free(o->p[i].authorization);
+		free(o->p[i].token);
 	}
 	timer_free(o->tick);
 	free(o);
@@ -285,10 +320,20 @@ static int unknown_key(struct provider *p, struct err *err)
 		err_set(err, OIDC_E_LATER, "the keys of the provider could not be fetched");
 }
 
-static int verify(struct provider *p, const char *text, int64_t now_ms, struct token *ret,
-		  struct err *err)
+static int nonce_check(const json_t *claims, const char *nonce, struct err *err)
 {
-	struct jwt_rules rules = { p->c->issuer, p->c->audience, p->c->skew_s, now_ms };
+	const char *said = json_string_value(json_object_get(claims, "nonce"));
+
+	return said && !strcmp(said, nonce) ? 0 :
+		err_set(err, OIDC_E_WRONG, "the token is not of this login (nonce)");
+}
+
+/* nonce: of a login, whose token is for client_id and nobody else; or NULL. */
+static int verify(struct provider *p, const char *text, const char *nonce, int64_t now_ms,
+		  struct token *ret, struct err *err)
+{
+	struct jwt_rules rules = { p->c->issuer, nonce ? NULL : p->c->audience, p->c->skew_s, now_ms,
+				   p->c->client_id };
 	json_t *claims;
 	int r;
 
@@ -299,7 +344,9 @@ static int verify(struct provider *p, const char *text, int64_t now_ms, struct t
 	r = jwt_verify(text, p->keys, &rules, &claims, err);
 	if (r)
 		return r == JWT_E_KEY ? unknown_key(p, err) : OIDC_E_WRONG;
-	r = to_caller(p->c, claims, ret, err);
+	r = nonce ? nonce_check(claims, nonce, err) : 0;
+	if (!r)
+		r = to_caller(p->c, claims, ret, err);
 	json_decref(claims);
 	if (!r)
 		ret->id = id_of(ret->name);
@@ -345,13 +392,33 @@ int oidc_find(struct oidc *o, const char *text, int64_t now_ms, struct token *re
 		return err_set(err, OIDC_E_WRONG, "this is neither a token of ours nor a JWT");
 	for (uint32_t i = 0; i < o->n; i++)
 		if (!strcmp(o->p[i].c->issuer, issuer)) {
-			int r = verify(&o->p[i], text, now_ms, ret, err);
+			int r = verify(&o->p[i], text, NULL, now_ms, ret, err);
 
 			if (!r)
 				remember(o, text, ret);
 			return r;
 		}
 	return err_set(err, OIDC_E_WRONG, "the issuer of the token is not known here");
+}
+
+int oidc_endpoints(const struct oidc *o, uint32_t at, struct oidc_endpoints *ret)
+{
+	const struct provider *p = &o->p[at];
+
+	if (!p->authorization || !p->token)
+		return 1;
+	*ret = (struct oidc_endpoints){ p->authorization, p->token, p->says_issuer };
+	return 0;
+}
+
+int oidc_login(struct oidc *o, uint32_t at, const char *text, const char *nonce, int64_t now_ms,
+	       struct token *ret, struct err *err)
+{
+	int r = verify(&o->p[at], text, nonce, now_ms, ret, err);
+
+	if (!r)
+		remember(o, text, ret);
+	return r;
 }
 
 /* ---- addresses ---- */

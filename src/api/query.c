@@ -44,6 +44,8 @@ int query_check(struct api_call *c)
 		p += n + (p[n] == '&');
 		if (!len && !n)
 			continue;
+		if (!at && strchr(c->route->query, '*'))
+			continue;
 		if (!at)
 			return refuse(c, len > 40 ? "" : name, "unknown query parameter");
 		if (!http_query(c->req, name))

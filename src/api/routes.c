@@ -75,6 +75,11 @@ const struct api_route api_routes[] = {
 
 	{ "POST", "/v1/session", ROLE_PUBLIC, API_BODY_SMALL, "", api_session_open, 0 },
 	{ "DELETE", "/v1/session", ROLE_ANY, 0, "", api_session_close, SCOPE_SELF },
+	{ "GET", "/v1/session/providers", ROLE_PUBLIC, 0, "", api_provider_list, 0 },
+	{ "GET", "/v1/session/providers/{name}", ROLE_PUBLIC, 0, "", api_provider_login, 0 },
+	/* A provider may add what it likes, and it is to be ignored (RFC 6749, 4.1.2). */
+	{ "GET", "/v1/session/callback", ROLE_PUBLIC, 0, "state code iss error *",
+	  api_login_callback, 0 },
 	{ "POST", "/v1/session/password", ROLE_ANY, API_BODY_SMALL, "", api_password_change,
 	  SCOPE_SELF },
 	{ "GET", "/v1/session", ROLE_ANY, 0, "", api_session_get, SCOPE_SELF },

@@ -225,6 +225,15 @@ int text_i64(const char *s, int64_t min, int64_t max, int64_t *ret)
 	return 0;
 }
 
+bool text_equal_ct(const char *a, const char *b, size_t n)
+{
+	volatile unsigned char diff = 0;
+
+	for (size_t i = 0; i < n; i++)
+		diff |= (unsigned char)(a[i] ^ b[i]);
+	return diff == 0;
+}
+
 static atomic_int lang = LANG_EN;
 
 void lang_set(enum lang l)

@@ -30,6 +30,9 @@ int text_size_parse(const char *s, uint64_t *ret_mb);
 /* Strict decimal, whole string, within [min, max]; 0 or 1. */
 int text_i64(const char *s, int64_t min, int64_t max, int64_t *ret);
 
+/* Are n bytes equal, in a time that does not tell where they differ? */
+bool text_equal_ct(const char *a, const char *b, size_t n);
+
 /* The reader's language: from --lang, else SUANLU_LANG, LC_ALL, LC_MESSAGES, LANG.
  * Messages carry both languages where they are used: tr("waiting", "等待中"). */
 enum lang { LANG_EN, LANG_ZH };

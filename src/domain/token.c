@@ -2,6 +2,7 @@
 
 #include "domain/token.h"
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -17,22 +18,6 @@
 
 static const char prefix[] = "sl_";
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* RFC 4648 base64url without padding: 32 bytes become 43 characters, the last of which
- * carries 4 bits. */
-static void encode(const uint8_t in[32], char out[44])
-{
-	uint32_t bits = 0;
-	unsigned have = 0, n = 0;
-
-	for (unsigned i = 0; i < 32; i++) {
-		bits = bits << 8 | in[i];
-		for (have += 8; have >= 6; have -= 6)
-			out[n++] = alphabet[bits >> (have - 6) & 63];
-	}
-	out[n++] = alphabet[bits << (6 - have) & 63];
-	out[n] = '\0';
-}
 
 /* The last character's two unused bits must be zero: a token has one spelling. */
 static bool well_formed(const char *text)
@@ -69,7 +54,7 @@ int token_make(char text[TOKEN_TEXT_LEN + 1], uint8_t hash[TOKEN_HASH_LEN])
 	if (r < 0)
 		return r;
 	memcpy(text, prefix, 3);
-	encode(secret, text + 3);
+	base64url(secret, sizeof(secret), text + 3);
 	OPENSSL_cleanse(secret, sizeof(secret));
 	return token_hash(text, hash) ? -EPROTO : 0;
 }

@@ -58,13 +58,18 @@ class Provider:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 if self.path == "/.well-known/openid-configuration":
-                    body = {"issuer": provider.issuer_told or provider.issuer,
-                            "jwks_uri": provider.issuer + "/keys"}
+                    body = provider.description()
                 else:
                     provider.asked += 1
                     body = {"keys": [k.jwk() for k in provider.keys]}
-                data = json.dumps(body).encode()
-                self.send_response(200)
+                self.answer(200, json.dumps(body).encode())
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.answer(*provider.posted(self.path, self.headers, body))
+
+            def answer(self, status, data):
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -76,6 +81,12 @@ class Provider:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.issuer = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def description(self):
+        return {"issuer": self.issuer_told or self.issuer, "jwks_uri": self.issuer + "/keys"}
+
+    def posted(self, path, headers, body):
+        return 404, b""
 
     def claims(self, **more):
         now = int(time.time())

@@ -49,7 +49,9 @@ static void only_health_and_login_are_public(void **state)
 	for (const struct api_route *r = api_routes; r->method; r++)
 		if (r->roles & ROLE_PUBLIC)
 			assert_true(!strcmp(r->path, "/healthz") || !strcmp(r->path, "/readyz") ||
-				    (!strcmp(r->path, "/v1/session") && !strcmp(r->method, "POST")));
+				    (!strcmp(r->path, "/v1/session") && !strcmp(r->method, "POST")) ||
+				    !strcmp(r->path, "/v1/session/callback") ||
+				    !strncmp(r->path, "/v1/session/providers", 21));
 }
 
 /* But for its own session, password and tokens. */

@@ -194,6 +194,14 @@ static void what_is_no_digit_is_no_byte(void **state)
 	assert_int_equal(text_hex('@'), -1);
 }
 
+static void texts_are_compared_to_their_end(void **state)
+{
+	assert_true(text_equal_ct("abc", "abc", 3));
+	assert_false(text_equal_ct("abc", "abd", 3));
+	assert_false(text_equal_ct("xbc", "abc", 3));
+	assert_true(text_equal_ct("abx", "aby", 2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +216,7 @@ int main(void)
 		cmocka_unit_test(other_text_is_not_a_duration),
 		cmocka_unit_test(sizes_are_megabytes),
 		cmocka_unit_test(numbers_are_read_whole_and_in_bounds),
+		cmocka_unit_test(texts_are_compared_to_their_end),
 		cmocka_unit_test(the_first_variable_that_is_set_names_the_language),
 	};
 
