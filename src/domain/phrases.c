@@ -542,6 +542,11 @@ const struct phrase phrases[] = {
 	{ "%s opens %s to others", "%1 会把 %2 开放给他人" },
 	{ "\"%s\" is the name of two pools", "有两个资源池名为 “%1”" },
 	{ "a %s pool has the nodes that its engine tells", "%1 资源池的节点由其引擎告知" },
+	{ "pool %s: there is no engine \"%s\"", "资源池 %1：没有引擎 “%2”" },
+	{ "could not make %s: %s", "无法创建 %1：%2" },
+	{ "task %llu is still on a pool that is not in the configuration any more; declare the pool "
+	  "again, drain it, and take it out when it is empty",
+	  "任务 %1 仍在一个已从配置中删除的资源池上；请重新声明该资源池，停止接收新任务，待其清空后再删除" },
 	{ "is needed: a %s pool has the nodes that are declared", "必须给出：%1 资源池的节点须声明" },
 	{ "there is no engine \"%s\"", "没有引擎 “%1”" },
 	{ "known are local, slurm and fake", "可用的有 local、slurm 和 fake" },

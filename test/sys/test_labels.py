@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from client import POOL, Daemon  # noqa: E402
@@ -158,3 +159,25 @@ def test_the_report_of_a_data_set_has_the_tasks_that_were_there_before_it(daemon
     for way in ((), ("--markdown",)):
         said = daemon.cli("audit", "dataset", "scans", "--token-file", str(secret), *way).stdout
         assert f"{early[0]}*" in said and f"{late}*" not in said and "* 3 submissions" in said, said
+
+
+def test_a_pool_is_not_taken_out_of_the_configuration_under_its_runs(daemon, tmp_path):
+    ran = tmp_path / "ran"
+    task = running(daemon, script=f"echo x >> {ran}; sleep 5", retries=3)
+    daemon.stop()
+    both = daemon.config_file.read_text(encoding="utf-8")
+    alone = yaml.safe_dump(dict(daemon.config, pools=[SAFE]), allow_unicode=True)
+    daemon.config_file.write_text(alone, encoding="utf-8")
+    for language, words in (("en", f"task {task} is still on a pool that is not"), ("zh", f"任务 {task} 仍在一个")):
+        daemon.env["SUANLU_LANG"] = language
+        with pytest.raises(AssertionError, match=words):
+            daemon.start()
+    daemon.config_file.write_text(both, encoding="utf-8")
+    daemon.start()
+    done = daemon.api.wait(task)
+    assert (done["state"], done["attempt"], done["pool"]) == ("done", 1, "city")
+    daemon.stop()
+    daemon.config_file.write_text(alone, encoding="utf-8")
+    daemon.start()
+    assert daemon.api.get(f"/v1/tasks/{task}").json()["state"] == "done"
+    assert ran.read_text() == "x\n"
