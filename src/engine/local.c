@@ -476,7 +476,8 @@ static int local_adopt(struct engine *e, const char *run_id, struct err *err)
 	return 0;
 }
 
-/* The wish is on disk before the signal: a shim that begins only now finds it. */
+/* The wish is on disk before the signal: a shim that begins only now finds it.  One that is there hears
+ * the signal alone, too: a job that filled the disk must not be safe from its end. */
 static int local_stop(struct engine *e, const char *run_id, unsigned grace_ms, struct err *err)
 {
 	struct local *l = local_of(e);
@@ -492,14 +493,14 @@ static int local_stop(struct engine *e, const char *run_id, unsigned grace_ms, s
 	if (r->state == OVER || r->state == REAPING)
 		return 0;
 	s = run_dir_put_stop(l->dirfd, run_id, grace_ms);
-	if (s < 0)
-		return err_set(err, s, "could not write the wish to stop run %s: %s", run_id,
-			       strerror(-s));
 	run_dir_look(l->dirfd, run_id, &pid);
 	if (!pid && r->child)
 		pid = child_pid(r->child);
 	if (pid > 0)
 		kill(pid, SIGTERM);
+	else if (s < 0)
+		return err_set(err, s, "could not write the wish to stop run %s: %s", run_id,
+			       strerror(-s));
 	return 0;
 }
 

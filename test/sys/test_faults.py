@@ -39,9 +39,9 @@ def fake(name="p", cpus=64, **options):
 # ---- a small disk ----
 
 @contextlib.contextmanager
-def small_disk(directory, mb=8):
-    """A tmpfs of so many megabytes as directory/state."""
-    state = directory / "state"
+def small_disk(directory, mb=8, name="state"):
+    """A tmpfs of so many megabytes as directory/name."""
+    state = directory / name
     state.mkdir(mode=0o700)
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mb}m,mode=0700", "tmpfs", str(state)],
                           capture_output=True, text=True)
@@ -182,6 +182,24 @@ def test_a_disk_that_stays_full_stops_the_daemon_and_space_repairs_it(tmp_path):
         finally:
             if d.process:
                 d.kill()
+
+
+def test_jobs_that_fill_a_disk_of_their_own_leave_the_journal_alone(tmp_path):
+    (tmp_path / "state").mkdir(mode=0o700)
+    with small_disk(tmp_path / "state", name="runs"):
+        with Daemon({"pools": [{**POOL, "options": {"keep_runs_s": 0}}]}, directory=tmp_path) as d:
+            glutton = d.api.submit(script="head -c 50000000 /dev/zero >big; sleep 60")["id"]
+            d.api.wait(glutton, ("running",))
+            until(lambda: shutil.disk_usage(d.state / "runs").free < 65536)
+            # It is told at once, also of what cannot start there now, and it is durable.
+            id = d.api.submit(script="echo here")["id"]
+            d.kill()
+            d.start()
+            assert d.api.get(f"/v1/tasks/{glutton}").json()["state"] == "running"
+            d.api.post(f"/v1/tasks/{glutton}/cancel")
+            assert d.api.wait(id, timeout=60)["state"] == "done"
+            assert d.api.get(f"/v1/tasks/{id}/logs").text == "here\n"
+            assert intact(d.state) > 0
 
 
 # ---- a clock and a disk that a library makes fail ----
