@@ -371,6 +371,9 @@ static int local_open(uv_loop_t *loop, const struct pool *p, const json_t *optio
 		local_free(&l->engine);
 		return r;
 	}
+	if (!geteuid() && l->conf.limits.uid <= 0)
+		log_warn("local", "jobs of pool %s are root: they can read all of this machine and leave "
+			 "their limits; give the pool options.user", p->name);
 	l->mark = fnv32(l->conf.dir);
 	l->now = timer_new(loop, on_now, l);
 	l->tick = timer_new(loop, on_tick, l);
