@@ -25,7 +25,8 @@ enum {
 struct log_job {
 	struct worker_job worker;
 	struct slurm *s;                /* only for the loop */
-	char *path;
+	char *dir;                      /* of the run */
+	const char *file;
 	uint64_t offset, size;
 	struct buf data;
 	int r;                          /* 0, -ENOENT: no such log, else -errno */
@@ -33,17 +34,20 @@ struct log_job {
 
 /* ---- on the thread ---- */
 
+/* Both belong to the job's user, who may have put something else in their place. */
 static void work(struct worker_job *l)
 {
 	struct log_job *j = (struct log_job *)l;
-	_cleanup_(mem_closep) int fd = open(j->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	_cleanup_(mem_closep) int dir = open(j->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_(mem_closep) int fd = dir < 0 ? -1 :
+		openat(dir, j->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st)) {
 		j->r = -errno;
 		return;
 	}
-	if (!S_ISREG(st.st_mode)) {
+	if (!S_ISREG(st.st_mode) || st.st_nlink > 1) {
 		j->r = -EINVAL;
 		return;
 	}
@@ -55,7 +59,7 @@ static void drop(struct worker_job *l)
 {
 	struct log_job *j = (struct log_job *)l;
 
-	free(j->path);
+	free(j->dir);
 	buf_done(&j->data);
 	free(j);
 }
@@ -103,10 +107,10 @@ int slurm_log_read(struct slurm *s, const char *run_id, int stream, uint64_t off
 		s->logs = worker_new(s->loop);
 	j = mem_alloc(sizeof(*j));
 	*j = (struct log_job){ .worker = { .do_it = work, .done = over, .drop = drop }, .s = s,
-			       .path = mem_alloc(strlen(s->conf.dir) + RUN_ID_MAX + 16),
-			       .offset = offset };
+			       .dir = mem_alloc(strlen(s->conf.dir) + RUN_ID_MAX + 2),
+			       .file = stream == 1 ? "stdout" : "stderr", .offset = offset };
 	buf_init(&j->data, out->max - out->len);
-	sprintf(j->path, "%s/%s/%s", s->conf.dir, run_id, stream == 1 ? "stdout" : "stderr");
+	sprintf(j->dir, "%s/%s", s->conf.dir, run_id);
 	s->log_hangs = !worker_add_wait(s->logs, &j->worker, LOG_WAIT_MS);
 	if (s->log_hangs)
 		return err_set(err, ENGINE_E_SILENT, "%s", hangs);

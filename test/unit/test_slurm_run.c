@@ -122,6 +122,7 @@ static int tear_down(void **state)
 	HASH_ITER(hh, w->s.runs, r, tmp)
 		slurm_run_drop(r);
 	worker_free(w->s.files);
+	worker_free(w->s.logs);
 	slurm_orphans_forget(&w->s, INT64_MAX);
 	slurm_listing_free(w->s.seen);
 	timer_free(w->s.now);
@@ -459,6 +460,43 @@ static void a_link_in_place_of_started_names_nobody(void **state)
 	it_lives();
 	listings(2, RUNNING(7) "," TAKEN(8));
 	it_lives();
+}
+
+static void log_is(const char *text)
+{
+	uint64_t size = 99;
+	struct buf out;
+
+	buf_init(&out, 100);
+	assert_int_equal(slurm_log_read(&w->s, "n-1-1", 1, 0, &out, &size, NULL), 0);
+	assert_int_equal(size, strlen(text));
+	assert_string_equal(out.len ? out.data : "", text);
+	buf_done(&out);
+}
+
+static void a_link_in_place_of_a_log_or_of_its_directory_is_not_read(void **state)
+{
+	char theirs[200];
+
+	start();
+	accepted("8");
+	put("stdout", "mine");
+	log_is("mine");
+	snprintf(theirs, sizeof(theirs), "%s", path_of("theirs"));
+	assert_int_equal(rename(path_of("n-1-1"), theirs), 0);
+	assert_int_equal(symlink("theirs", path_of("n-1-1")), 0);
+	log_is("");
+	assert_int_equal(unlink(path_of("n-1-1")), 0);
+	put("other", "");
+	strcat(theirs, "/stdout");
+	assert_int_equal(symlink(theirs, path_of("n-1-1/stdout")), 0);
+	log_is("");
+	assert_int_equal(unlink(path_of("n-1-1/stdout")), 0);
+	assert_int_equal(link(theirs, path_of("n-1-1/stdout")), 0);
+	log_is("");
+	assert_int_equal(unlink(path_of("n-1-1/stdout")), 0);
+	put("stdout", "mine");
+	log_is("mine");
 }
 
 static void a_command_may_end_with_121_itself(void **state)
@@ -870,6 +908,7 @@ int main(void)
 		row(a_wish_to_end_goes_to_the_one_that_began),
 		row(a_number_that_no_listing_shows_as_ours_is_never_ended),
 		row(a_link_in_place_of_started_names_nobody),
+		row(a_link_in_place_of_a_log_or_of_its_directory_is_not_read),
 		row(a_command_may_end_with_121_itself),
 		row(a_run_that_was_taken_back_is_given_back_and_not_lost),
 		row(what_began_is_not_given_back_but_lost),
