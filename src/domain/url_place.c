@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/host.h"
 #include "domain/task.h"
 
 #include <stdio.h>
@@ -52,10 +53,7 @@ static char *authority(const char *s, size_t n, long dflt, char *out)
 	const char *colon = memchr(from, ':', (size_t)(end - from));
 	long port = colon ? strtol(colon + 1, NULL, 10) : dflt;
 
-	for (; s < (colon ? colon : end); s++)
-		*out++ = *s >= 'A' && *s <= 'Z' ? (char)(*s | 0x20) : *s;
-	while (out[-1] == '.')
-		out--;
+	out = host_plain(s, (size_t)((colon ? colon : end) - s), out);
 	return port == dflt ? out : out + sprintf(out, ":%ld", port);
 }
 
@@ -80,7 +78,7 @@ char *url_place(const char *url)
 	if (!s)
 		return mem_strdup(url);
 	n = strcspn(s, "/?#");
-	place = mem_alloc(strlen(s) + 32);
+	place = mem_alloc(strlen(s) + HOST_LONGER_MAX + 16);
 	memcpy(place, "//", 2);
 	end = authority(s, n, port, place + 2);
 	decode(s + n, strcspn(s + n, "?#"), end);

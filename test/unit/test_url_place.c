@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -36,12 +37,31 @@ static void every_spelling_of_a_place_is_the_same(void **state)
 	is("file:///srv/%61", "/srv/a");
 }
 
+static void every_spelling_of_an_address_is_the_same(void **state)
+{
+	static const char *const ours[] = {
+		"127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.8.8.8", "127.0.0.1.",
+		"0.0.0.0", "0", "[::1]", "[0:0:0::1]", "[::ffff:127.0.0.1]", "[::]", "LocalHost",
+	};
+	char url[80];
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
+		snprintf(url, sizeof(url), "http://%s:81/x", ours[i]);
+		is(url, "//localhost:81/x");
+	}
+	is("http://[FD00:0:0::00a]/x", "//[fd00::a]/x");
+	is("http://[::ffff:10.1.2.3]:80/x", "//10.1.2.3/x");
+	is("http://10.1.515/x", "//10.1.2.3/x");
+}
+
 static void other_places_stay_apart(void **state)
 {
 	is("http://h:8080/x", "//h:8080/x");
 	is("http://h/X", "//h/X");
-	is("http://[::1]:81/x", "//[::1]:81/x");
-	is("http://[::1]", "//[::1]");
+	is("http://[fd00::1]:81/x", "//[fd00::1]:81/x");
+	is("http://[fd00::1]", "//[fd00::1]");
+	is("http://10.0.0.1", "//10.0.0.1");
+	is("http://1.example", "//1.example");
 	is("http://h", "//h");
 	is("http://h/../..", "//h");
 	is("http://h/a%00b", "//h/a%00b");
@@ -95,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_spelling_of_a_place_is_the_same),
+		cmocka_unit_test(every_spelling_of_an_address_is_the_same),
 		cmocka_unit_test(other_places_stay_apart),
 		cmocka_unit_test(what_servers_read_in_two_ways_is_unclear),
 		cmocka_unit_test(a_place_is_met_from_inside_and_a_directory_from_above),
