@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/region.h"
+#include "domain/host.h"
 #include "domain/wire.h"
 #include "engine/engine.h"
 
@@ -13,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_MAX = 16 << 20 };         /* a few thousand pools */
+enum {
+	CONFIG_MAX = 16 << 20,          /* a few thousand pools */
+	HOSTS_MAX = 256,                /* each is compared at each submission */
+};
 
 extern const char accelerators_csv[];
 extern const size_t accelerators_csv_len;
@@ -184,6 +188,23 @@ static void dec_roots(struct dec *d, const char *key, const char *const **ret)
 	*ret = list;
 }
 
+static void dec_hosts(struct dec *d, const char *key, const char *const **ret)
+{
+	const char *const *given = NULL;
+	const char **list;
+	uint32_t n = 0;
+
+	dec_strs(d, key, DEC_OPT, HOSTS_MAX, 255, &given, &n);
+	list = arena_array(d->arena, n + 1, sizeof(*list));
+	for (uint32_t i = 0; i < n && !d->r; i++) {
+		if (!host_ok(given[i]))
+			dec_fail(d, key, "\"%s\" is not a host such as 10.1.2.3 or store.example:9000",
+				 given[i]);
+		list[i] = given[i];
+	}
+	*ret = list;
+}
+
 static void dec_files(struct dec *d, const json_t *json, struct config *c)
 {
 	struct dec x;
@@ -196,6 +217,7 @@ static void dec_files(struct dec *d, const json_t *json, struct config *c)
 	dec_begin(&x, json, dec_path(d, "files"), d->lines, d->arena, d->err);
 	dec_roots(&x, "read", &c->read_roots);
 	dec_roots(&x, "write", &c->write_roots);
+	dec_hosts(&x, "inner", &c->inner_hosts);
 	if (dec_end(&x) && !d->r)
 		d->r = x.r;
 }

@@ -26,7 +26,7 @@ struct config {
 	struct catalogue catalogue;
 	uint32_t npools;
 	struct pool **pools;            /* flow takes them over: npools is then 0 */
-	const char *const *read_roots, *const *write_roots;
+	const char *const *read_roots, *const *write_roots, *const *inner_hosts;
 	enum digest_kind digest;        /* of the audit log */
 	struct flow_limits limits;
 	struct http_limits http;

@@ -143,7 +143,8 @@ static int start_flow(struct daemon *d, struct err *err)
 	struct flow_config fc = {
 		.loop = &d->loop, .catalogue = &c->catalogue, .npools = c->npools,
 		.pools = c->pools, .dir = arena_printf(&c->arena, "%s/runs", c->state),
-		.read_roots = c->read_roots, .write_roots = c->write_roots, .seed = c->seed, .separate = c->noidc > 0,
+		.read_roots = c->read_roots, .write_roots = c->write_roots,
+		.inner_hosts = c->inner_hosts, .seed = c->seed, .separate = c->noidc > 0,
 		.limits = c->limits, .fatal = on_fatal, .fatal_arg = d,
 	};
 	int r;

@@ -101,6 +101,11 @@ const struct phrase phrases[] = {
 	{ "lies outside the directories that tasks may write", "不在任务可写的目录之内" },
 	{ "the operator lists them under files.write in the configuration",
 	  "运维人员在配置的 files.write 中列出这些目录" },
+	{ "is at an address of an inner network", "位于内部网络的地址" },
+	{ "the operator lists hosts that tasks may ask under files.inner in the configuration",
+	  "运维人员在配置的 files.inner 中列出任务可访问的主机" },
+	{ "\"%s\" is not a host such as 10.1.2.3 or store.example:9000",
+	  "“%1” 不是主机，应如 10.1.2.3 或 store.example:9000" },
 
 	/* JSON, YAML, files */
 	{ "not valid JSON at line %u, column %d: %s", "第 %1 行第 %2 列不是有效的 JSON：%3" },

@@ -46,6 +46,7 @@ struct run_spec {
 	const struct run_input *inputs;
 	const char *const *read_roots;  /* NULL-terminated: file: inputs must lie below one of them */
 	const char *const *write_roots;
+	const char *const *inner_hosts; /* NULL-terminated or NULL: of inner networks, these may be asked */
 	const char *accel;              /* catalogue name of the devices it gets, NULL: none */
 };
 

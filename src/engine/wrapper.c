@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/host.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -51,13 +52,37 @@ static const char helpers[] =
 	"suanlu_parent() {\n"
 	"	why=$(mkdir -p -- \"${1%/*}\" 2>&1) || suanlu_fail \"$what: $why\"\n"
 	"}\n"
+	/* Below: host_inner() of what a name, a redirect or a second answer of DNS led to. */
+	"suanlu_inner() {\n"
+	"	case $1 in\n"
+	"	::ffff:*.*) suanlu_inner \"${1##*:}\" ;;\n"
+	"	64:ff9b::*:*)\n"
+	"		set -- \"${1%:*}\" \"0x${1##*:}\"; set -- \"0x${1##*:}\" \"$2\"\n"
+	"		suanlu_inner $(($1 >> 8)).$(($1 & 255)).$(($2 >> 8)).$(($2 & 255)) ;;\n"
+	"	2002:*) return 0 ;;\n"
+	"	[23][0-9a-f][0-9a-f][0-9a-f]:*) return 1 ;;\n"
+	"	*:*|0.*|10.*|127.*|168.63.129.16|169.254.*|192.0.0.*|192.168.*) return 0 ;;\n"
+	"	172.1[6-9].*|172.2[0-9].*|172.3[01].*|198.1[89].*) return 0 ;;\n"
+	"	100.6[4-9].*|100.[7-9][0-9].*|100.1[01][0-9].*|100.12[0-7].*) return 0 ;;\n"
+	"	22[4-9].*|2[345][0-9].*) return 0 ;;\n"
+	"	*) return 1 ;;\n"
+	"	esac\n"
+	"}\n"
+	/* A proxy of the machine is the one that connects, and that judges. */
+	"suanlu_outside() {\n"
+	"	[ -z \"$http_proxy$https_proxy$HTTPS_PROXY$all_proxy$ALL_PROXY\" ] || return 0\n"
+	"	! suanlu_inner \"$1\" || suanlu_fail \"$what: $1 is an address of an inner network\"\n"
+	"}\n"
 	"suanlu_curl() {\n"
 	"	conf=$1; shift\n"
 	"	why=$(printf '%s\\n' \"$conf\" | curl -q -K - --globoff --silent --show-error \\\n"
-	"		--fail --proto =http,https --retry 0 --connect-timeout 30 \"$@\" 2>&1)\n"
+	"		--fail --proto =http,https --retry 0 --connect-timeout 30 \\\n"
+	"		-w '=%{remote_ip} %{http_code} %{size_upload}' \"$@\" 2>&1)\n"
 	"	code=$?\n"
 	"	[ $code != 63 ] || suanlu_fail \"$what: more came than the expected $size bytes\"\n"
-	"	[ $code = 0 ] || why=${why%?=[0-9]*}\n"
+	"	said=\n"
+	"	case $why in *=*) said=${why##*=} why=${why%?=*} ;; esac\n"
+	"	[ $inner = yes ] || suanlu_outside \"${said%% *}\"\n"
 	"	[ $code = 0 ] || suanlu_fail \"$what: curl ended with $code: ${why#curl: }\"\n"
 	"}\n";
 
@@ -158,9 +183,8 @@ static const char helpers_out[] =
 	"suanlu_out_http() {\n"
 	"	what=$1 src=$2; suanlu_made\n"
 	"	[ -f \"$src\" ] || suanlu_fail \"$what: only a file can be sent by http\"\n"
-	"	suanlu_curl \"$3\" --max-time \"$4\" -o /dev/null -T \"$src\" \\\n"
-	"		-w '=%{http_code} %{size_upload}'\n"
-	"	why=${why#=}\n"
+	"	suanlu_curl \"$3\" --max-time \"$4\" -o /dev/null -T \"$src\"\n"
+	"	why=${said#* }\n"
 	"	case $why in\n"
 	"	2[0-9][0-9]\\ \"$size\") ;;\n"
 	"	2*) suanlu_fail \"$what: ${why#* } of $size bytes were taken\" ;;\n"
@@ -345,6 +369,7 @@ static void http_line(struct buf *b, const struct run_spec *r, const struct item
 		fail(b, it, "blanks and control characters are not allowed in a url");
 		return;
 	}
+	buf_str(b, host_listed(r->inner_hosts, it->url) ? "inner=yes\n" : "inner=no\n");
 	buf_str(b, in ? "suanlu_in_http" : "suanlu_out_http");
 	if (in) {
 		in_words(b, it);

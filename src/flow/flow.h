@@ -62,6 +62,7 @@ struct flow_config {
 	struct pool **pools;            /* the pools are flow's from flow_new on; the array is copied */
 	const char *dir;                /* for engines */
 	const char *const *read_roots, *const *write_roots;      /* NULL-terminated */
+	const char *const *inner_hosts; /* of inner networks, that tasks may ask (domain/host.h); or NULL */
 	uint64_t seed;
 	bool separate;                  /* several people from the start: 三员分立 holds */
 	struct flow_limits limits;

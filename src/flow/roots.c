@@ -1,8 +1,9 @@
-/* roots.c - below which directories the files of a tenant's tasks may lie */
+/* roots.c - below which directories the files of a tenant's tasks may lie, and at which hosts */
 
 #include "flow/state.h"
 
 #include "base/text.h"
+#include "domain/host.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -57,4 +58,13 @@ const char *const *roots_of(const char *const *roots, const char *tenant, struct
 			list[used++] = arena_strdup(a, root);
 	list[used] = NULL;
 	return list;
+}
+
+int roots_web(const struct flow *f, const char *url, const char *field, struct err *err)
+{
+	if (!host_inner(url) || host_listed(f->c.inner_hosts, url))
+		return 0;
+	err_field(err, field, "is at an address of an inner network");
+	err_hint(err, "the operator lists hosts that tasks may ask under files.inner in the configuration");
+	return ERR_E_INPUT;
 }

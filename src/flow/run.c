@@ -332,6 +332,7 @@ static void send_run(struct flow *f, struct task *t)
 	spec.inputs = run_inputs(f, t->spec, &arena);
 	spec.read_roots = roots_of(f->c.read_roots, t->spec->tenant, &arena);
 	spec.write_roots = roots_of(f->c.write_roots, t->spec->tenant, &arena);
+	spec.inner_hosts = f->c.inner_hosts;
 	if (!spec.inputs)
 		not_started(f, t, "a dataset among its inputs was removed");
 	else

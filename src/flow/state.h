@@ -292,6 +292,8 @@ void ledger_tick(struct flow *f);
  * roots, in the arena. */
 bool roots_allow(const char *const *roots, const char *tenant, const char *url);
 const char *const *roots_of(const char *const *roots, const char *tenant, struct arena *a);
+/* Of `field`: 0, or ERR_E_INPUT when its host is of an inner network that the operator did not open. */
+int roots_web(const struct flow *f, const char *url, const char *field, struct err *err);
 
 /* places.c: the data sets by place */
 struct input_data {

@@ -70,6 +70,8 @@ static int input_check(const struct flow *f, struct task_spec *s, uint32_t i,
 		err_hint(err, "the operator lists them under files.read in the configuration");
 		return ERR_E_INPUT;
 	}
+	if (roots_web(f, d && in->dataset ? d->url : in->url, field, err))
+		return ERR_E_INPUT;
 	if (d && !flow_may_see(who, d->tenant))
 		return err_field(err, field, "belongs to a data set of another tenant");
 	if (x.foreign)
@@ -79,6 +81,18 @@ static int input_check(const struct flow *f, struct task_spec *s, uint32_t i,
 	if (x.label.level > s->level)
 		s->level = x.label.level;       /* 就高: the highest of all inputs counts */
 	return 0;
+}
+
+static int output_check(const struct flow *f, const struct task_spec *s, uint32_t i, struct err *err)
+{
+	char field[48];
+
+	snprintf(field, sizeof(field), "outputs[%u].url", i);
+	if (roots_allow(f->c.write_roots, s->tenant, s->outputs[i].url))
+		return roots_web(f, s->outputs[i].url, field, err);
+	err_field(err, field, "lies outside the directories that tasks may write");
+	err_hint(err, "the operator lists them under files.write in the configuration");
+	return ERR_E_INPUT;
 }
 
 static int after_check(const struct flow *f, const struct task_spec *s, uint32_t i,
@@ -102,13 +116,7 @@ int inputs_check(const struct flow *f, struct task_spec *s, const struct token *
 	for (uint32_t i = 0; !r && i < s->ninputs; i++)
 		r = input_check(f, s, i, who, err);
 	for (uint32_t i = 0; !r && i < s->noutputs; i++)
-		if (!roots_allow(f->c.write_roots, s->tenant, s->outputs[i].url)) {
-			char field[48];
-
-			snprintf(field, sizeof(field), "outputs[%u].url", i);
-			r = err_field(err, field, "lies outside the directories that tasks may write");
-			err_hint(err, "the operator lists them under files.write in the configuration");
-		}
+		r = output_check(f, s, i, err);
 	for (uint32_t i = 0; !r && i < s->nafter; i++)
 		r = after_check(f, s, i, who, err);
 	return r;
@@ -264,6 +272,8 @@ static int dataset_allowed(const struct flow *f, const struct dataset *d, const 
 
 	if (!roots_allow(f->c.read_roots, old && !old->removed ? old->tenant : who->tenant, d->url))
 		return err_field(err, "url", "lies outside the directories that tasks may read");
+	if (roots_web(f, d->url, "url", err))
+		return ERR_E_INPUT;
 	if (old && !old->removed && !flow_may_change(who, old->tenant))
 		return err_set(err, FLOW_E_CONFLICT, "the name is taken");
 	if (old && weaker(old, d)) {

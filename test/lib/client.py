@@ -200,7 +200,7 @@ class Daemon:
             path.mkdir(mode=0o700, exist_ok=True)
         self.config = {
             "listen": "127.0.0.1:0", "state": str(self.state), "region": "cn/50",
-            "files": {"read": [str(self.files)], "write": [str(self.files)]},
+            "files": {"read": [str(self.files)], "write": [str(self.files)], "inner": ["127.0.0.1"]},
             "pools": [POOL],
         }
         self.config.update(config or {})

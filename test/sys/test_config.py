@@ -70,6 +70,12 @@ def test_a_directory_of_tenants_that_is_open_to_others_is_refused(tmp_path, root
         assert done.returncode == 2 and f"files.{key}" in done.stderr and words in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("host", ["http://a", "10.0.0.0/8", "a:b", "u@a", "a:0", "a b"])
+def test_what_is_no_host_is_not_opened(tmp_path, host):
+    done = check(config(tmp_path, f"files: {{inner: [a.example, '10.1.2.3:9000', '[::1]:80', '{host}']}}\n"))
+    assert done.returncode == 2 and "files.inner" in done.stderr and f'"{host}" is not a host' in done.stderr
+
+
 def test_directories_of_tenants_beside_those_for_all_are_well(tmp_path):
     (tmp_path / "all").mkdir()
     (tmp_path / "own").mkdir()

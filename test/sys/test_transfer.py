@@ -3,6 +3,7 @@ import hashlib
 import http.server
 import os
 import pathlib
+import shutil
 import sys
 import threading
 
@@ -83,7 +84,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def node(files):
-    with Daemon({"files": {"read": [str(files / "in")], "write": [str(files / "out")]}}) as d:
+    with Daemon({"files": {"read": [str(files / "in")], "write": [str(files / "out")], "inner": ["127.0.0.1"]}}) as d:
         yield d
 
 
@@ -349,3 +350,66 @@ def test_a_data_set_in_the_directory_of_a_tenant_is_that_tenants_alone(tenants):
     said = tenants.api.post("/v1/tasks", json=read)
     assert said.status_code == 400 and "outside" in said.json()["detail"], said.text
     assert tenants.eve.post("/v1/tasks", json=read).status_code == 400
+
+
+# ---- hosts of inner networks ----
+
+METADATA = "169.254.169.254/latest/meta-data/"
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """Names that lead to this machine: one that the configuration lists, one that it does not."""
+    if os.geteuid() or not shutil.which("unshare"):
+        pytest.skip("giving a daemon an /etc/hosts of its own needs root and unshare: apt install util-linux")
+    where = tmp_path_factory.mktemp("named")
+    (where / "hosts").write_text("127.0.0.1 listed.example other.example\n")
+    build = pathlib.Path(os.environ.get("SUANLU_BUILD", "build")).resolve()
+    program = where / "suanlu"
+    program.write_text(f"""#!/bin/sh
+exec unshare --mount sh -c 'mount --bind {where}/hosts /etc/hosts && exec {build}/suanlu "$@"' sh "$@"
+""")
+    program.chmod(0o755)
+    with Daemon({"files": {"inner": ["Listed.example"]}}, program=program) as d:
+        yield d
+
+
+@pytest.mark.parametrize("place", [
+    METADATA, "169.254.169.254:80", "2852039166/x", "0xa9fea9fe", "0251.0376.0251.0376/x", "[::ffff:169.254.169.254]/x",
+    "[fd00:ec2::254]/x", "100.100.100.200/latest/meta-data", "localhost/x", "LOCALHOST.:7070/v1/tasks", "[::1]/x", "0/x",
+    "10.1.2.3/x", "192.168.0.1/x", "172.16.0.1/x", "127.0.0.1/x"])
+def test_an_address_of_an_inner_network_is_refused_when_submitted(tenants, place):
+    for url in (f"http://{place}", f"https://{place}"):
+        item = [{"url": url, "path": "x"}]
+        for what, path, doc in (("inputs[0].url", "/v1/tasks", {"script": "true", "inputs": item}),
+                                ("outputs[0].url", "/v1/tasks", {"script": "true", "outputs": item}),
+                                ("url", "/v1/datasets", {"name": "d", "url": url, "level": 1, "region": "cn/50"})):
+            said = tenants.lab.post(path, json=doc, headers={"Accept-Language": "zh"})
+            assert (said.status_code, said.json()["field"]) == (400, what), said.text
+            assert "位于内部网络的地址" in said.json()["detail"] and "files.inner" in said.json()["hint"], said.text
+    said = tenants.lab.post("/ga4gh/tes/v1/tasks", json={
+        "executors": [{"image": "x", "command": ["true"]}], "inputs": [{"url": f"http://{place}", "path": "/in"}]})
+    assert said.status_code == 400, said.text
+
+
+def test_a_name_that_leads_into_an_inner_network_gives_nothing(named, shop):
+    port = shop.rsplit(":", 1)[1]
+    Shop.things["/secret"] = b"for nobody"
+    task = run(named, script="cat in", inputs=[{"url": f"http://other.example:{port}/secret", "path": "in"}], retries=0)
+    assert (task["state"], task["phase"]) == ("failed", "input")
+    said = named.api.get(f"/v1/tasks/{task['id']}/runs").json()["runs"][0]["text"]
+    assert "other.example" in said and "127.0.0.1 is an address of an inner network" in said
+    assert "nobody" not in named.api.get(f"/v1/tasks/{task['id']}/logs").text
+    assert b"for nobody" not in b"".join(p.read_bytes() for p in (named.state / "runs").rglob("in"))
+    task = run(named, script="echo x >x", outputs=[{"url": f"http://other.example:{port}/x", "path": "x"}], retries=0)
+    assert (task["state"], task["phase"]) == ("failed", "output")
+    task = run(named, script="cat in", inputs=[{"url": f"http://other.example:{port}/none", "path": "in"}], retries=0)
+    assert "404" not in named.api.get(f"/v1/tasks/{task['id']}/runs").json()["runs"][0]["text"]
+
+
+def test_a_host_that_the_operator_lists_may_be_asked_there(named, shop):
+    port = shop.rsplit(":", 1)[1]
+    Shop.things["/given"] = b"given"
+    task = run(named, script="cat in >out", inputs=[{"url": f"http://listed.EXAMPLE:{port}/moved/given", "path": "in"}],
+               outputs=[{"url": f"http://listed.example:{port}/got", "path": "out"}])
+    assert task["state"] == "done" and Shop.things["/got"] == b"given"
