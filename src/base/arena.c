@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -160,6 +161,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	char *out;
 	int n;
 
+	assert(fmt);    /* gcc warns of what the sanitizer asks otherwise */
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -99,6 +100,7 @@ void page_figure(FILE *f, const char *path, const char *fmt, ...)
 {
 	va_list ap;
 
+	assert(fmt);
 	fputs("<span data-figure=\"", f);
 	page_safe(f, path);
 	fputs("\">", f);
@@ -117,6 +119,7 @@ void page_tile(FILE *f, const char *zh, const char *en, const char *path, const 
 {
 	va_list ap;
 
+	assert(fmt);
 	fprintf(f, "<div class=\"tile\"><span class=\"t\">%s · %s</span><b data-figure=\"%s\">", zh,
 		en, path);
 	va_start(ap, fmt);
