@@ -301,11 +301,12 @@ def test_a_unix_socket_serves_as_well(rig):
 
 
 def test_another_daemon_on_the_same_cluster_leaves_our_runs_alone(node, rig):
-    t = node.sh("sleep 6; exit 7")
+    t, tell = node.held()
     node.api.wait(t, ("running",))
     with Node(rig) as other:
         other.up()
         assert other.api.wait(other.sh("true"))["state"] == "done"
+        tell()
         assert node.api.wait(t)["exit_code"] == 7
 
 
@@ -451,7 +452,7 @@ def test_a_bad_token_file_takes_down_its_own_pool_only(rig):
         token.chmod(0o600)
         node.up("east")
         node.api.post("/v1/pools/west/drain", json={"reason": "east alone"})
-        runs = node.sh("sleep 20; exit 7")
+        runs, tell = node.held()
         node.api.wait(runs, ("running",))
         token.unlink()
         down_because("No such file", "不存在")
@@ -460,13 +461,14 @@ def test_a_bad_token_file_takes_down_its_own_pool_only(rig):
         node.write_token("east", rig.token("west"))
         down_because("does not accept our token", "不接受我们的令牌")
         assert node.api.get(f"/v1/tasks/{runs}").json()["state"] == "running"   # nothing was taken back
+        tell()
         node.write_token("east")
         node.up("east")
         assert node.api.wait(runs)["exit_code"] == 7 and len(node.runs(runs)) == 1
 
 
 def test_a_daemon_that_starts_without_a_token_finds_its_runs_when_there_is_one(node):
-    t = node.sh("sleep 5; exit 7")
+    t, tell = node.held()
     node.api.wait(t, ("running",))
     node.kill()
     (node.where / "east.jwt").unlink()
@@ -474,6 +476,7 @@ def test_a_daemon_that_starts_without_a_token_finds_its_runs_when_there_is_one(n
     until(lambda: "No such file" in node.api.get("/v1/pools/east").json()["state"].get("why", ""))
     node.write_token("east")
     node.up()
+    tell()
     assert node.api.wait(t)["exit_code"] == 7 and len(node.runs(t)) == 1
 
 
@@ -519,9 +522,10 @@ def test_a_slurmctld_that_forgot_the_job_does_not_run_it_twice():
     with Rig() as rig, Node(rig) as node:
         node.up()
         count = node.where / "count"
-        t = node.sh(f"echo $SUANLU_RUN >>{count}; sleep 3")
+        t, tell = node.held(f"echo $SUANLU_RUN >>{count}", "exit 0")
         node.api.wait(t, ("queued", "running"))
         rig.fault("kill", "east", "slurmctld")
+        tell()
         rig.fault("start", "east", "slurmctld")
         rig.run("east", "sbatch", "-o", "/dev/null", "--wrap", "true")
         task = node.api.wait(t, timeout=90)
@@ -594,11 +598,12 @@ def by_hand(node, rig, run, *more):
 
 def test_a_second_job_of_a_run_ends_by_itself_and_the_run_goes_on(node, rig):
     count = node.where / "count"
-    t = node.sh(f"echo $SLURM_JOB_ID >>{count}; sleep 6; exit 7")
+    t, tell = node.held(f"echo $SLURM_JOB_ID >>{count}")
     node.api.wait(t, ("running",))
     first = until(lambda: lines(count))[0]
     second = by_hand(node, rig, node.run_id(t), "-p", "cpu")
     until(lambda: rig.jobs("east")[second][1] in ("FAILED", "CANCELLED"))
+    tell()
     assert node.api.wait(t)["exit_code"] == 7 and len(node.runs(t)) == 1
     assert lines(count) == [first]
     assert (node.where / "east" / node.run_id(t) / "started").read_text() == f"{first}\n"
@@ -674,11 +679,13 @@ def test_a_job_cancelled_in_the_cluster_says_so(node, rig):
 
 def test_a_job_requeued_by_the_admin_is_taken_back_and_runs_once_more(node, rig):
     count = node.where / "count"
-    t = node.sh(f"echo $SUANLU_RUN >>{count}; sleep 4")
+    t, tell = node.held(f"echo $SUANLU_RUN >>{count}", "exit 0")
     node.api.wait(t, ("running",))
     until(lambda: lines(count))
     job, _ = rig.job_of("east", node.run_id(t))
     rig("requeue", rig.dir, "east", str(job))
+    until(lambda: len(lines(count)) == 2, 60)
+    tell()
     assert node.api.wait(t, timeout=60)["state"] == "done"
     assert lines(count) == [node.run_id(t, 1), node.run_id(t, 2)]
     assert "queued it again" in str(node.runs(t)) or "second time" in str(node.runs(t))
@@ -707,11 +714,12 @@ def test_a_failed_node_loses_the_run_which_goes_on_elsewhere():
     with Rig() as rig, Node(rig, ("west",)) as node:
         node.up("west")
         count = node.where / "count"
-        t = node.sh(f"echo $SLURMD_NODENAME >>{count}; sleep 5",
-                    accelerators={"models": ["a100-40-sxm"], "count": 1})
+        t, tell = node.held(f"echo $SLURMD_NODENAME >>{count}", "exit 0",
+                            accelerators={"models": ["a100-40-sxm"], "count": 1})
         node.api.wait(t, ("running",))
         first = until(lambda: lines(count))[0]
         rig.fault("crash", "west", f"slurmd-{first}")
+        tell()
         try:
             assert node.api.wait(t, timeout=120)["state"] == "done"
         finally:
@@ -728,11 +736,12 @@ def test_a_job_that_its_cluster_requeues_after_a_failed_node_is_taken_back():
     with Rig() as rig, Node(rig) as node:
         node.up()
         count = node.where / "count"
-        t = node.sh(f"echo $SLURMD_NODENAME >>{count}; sleep 5",
-                    accelerators={"models": ["ascend-910b"], "count": 1})
+        t, tell = node.held(f"echo $SLURMD_NODENAME >>{count}", "exit 0",
+                            accelerators={"models": ["ascend-910b"], "count": 1})
         node.api.wait(t, ("running",))
         first = until(lambda: lines(count))[0]
         rig.fault("crash", "east", f"slurmd-{first}")
+        tell()
         try:
             assert node.api.wait(t, timeout=120)["state"] == "done"
         finally:
@@ -756,9 +765,10 @@ def test_walltime_ends_a_run():
 def test_a_frozen_slurmrestd_takes_the_pool_down_and_its_run_is_counted_once():
     with Rig() as rig, Node(rig, fence_s=0) as node:
         node.up()
-        t = node.sh("sleep 3; exit 7")
+        t, tell = node.held()
         node.api.wait(t, ("running",))
         rig.fault("freeze", "east", "slurmrestd")
+        tell()
         try:
             assert "does not answer" in node.up(want=False, seconds=90)["why"]
         finally:
@@ -816,10 +826,11 @@ def test_a_killed_slurmd_leaves_its_run_alone():
     with Rig() as rig, Node(rig) as node:
         node.up()
         count = node.where / "count"
-        t = node.sh(f"echo $SLURMD_NODENAME >>{count}; sleep 6; exit 7")
+        t, tell = node.held(f"echo $SLURMD_NODENAME >>{count}")
         node.api.wait(t, ("running",))
         on = until(lambda: lines(count))[0]
         rig.fault("kill", "east", f"slurmd-{on}")
+        tell()
         try:
             assert node.api.wait(t, timeout=60)["exit_code"] == 7
         finally:
@@ -831,11 +842,12 @@ def test_a_killed_slurmd_leaves_its_run_alone():
 def test_a_restarted_slurmctld_keeps_its_run():
     with Rig() as rig, Node(rig) as node:
         node.up()
-        t = node.sh("sleep 8; exit 7")
+        t, tell = node.held()
         node.api.wait(t, ("running",))
         time.sleep(3)       # it has saved its state
         rig.fault("stop", "east", "slurmctld")
         rig.fault("start", "east", "slurmctld")
+        tell()
         assert node.api.wait(t, timeout=60)["exit_code"] == 7 and len(node.runs(t)) == 1
 
 
@@ -957,9 +969,10 @@ def test_a_job_forgotten_before_anyone_looked():
     with Rig(SLURM_RIG_MIN_JOB_AGE="2") as rig:
         with Node(rig) as node:
             node.up()
-            t = node.sh("sleep 4; exit 5")
+            t, tell = node.held(last="exit 5")
             node.api.wait(t, ("running",))
             node.kill()
+            tell()
             until(lambda: rig.job_of("east", f"x-{t}-1") == (None, None) and
                   not any(n.endswith(f"-{t}-1") for n, _, _ in rig.jobs("east").values()), 90)
             node.start()
@@ -967,9 +980,10 @@ def test_a_job_forgotten_before_anyone_looked():
         # without a shared directory nobody knows: it is lost, and runs again
         with Node(rig, shared=False) as node:
             node.up()
-            t = node.sh("sleep 4; exit 5")
+            t, tell = node.held(last="exit 5")
             node.api.wait(t, ("running",))
             node.kill()
+            tell()
             until(lambda: not any(n.endswith(f"-{t}-1") and n.startswith("n")
                                   for n, _, _ in rig.jobs("east").values()), 90)
             node.start()
@@ -983,14 +997,15 @@ def test_a_preempted_job_is_chosen_anew():
     with Rig("--preempt") as rig, Node(rig) as node:
         node.up()
         count = node.where / "count"
-        t = node.sh(f"echo $SUANLU_RUN >>{count}; sleep 5",
-                    accelerators={"models": ["ascend-910b"], "count": 1})
+        t, tell = node.held(f"echo $SUANLU_RUN >>{count}", "exit 0",
+                            accelerators={"models": ["ascend-910b"], "count": 1})
         node.api.wait(t, ("running",))
         until(lambda: lines(count))
         job, _ = rig.job_of("east", node.run_id(t))
         rig("preempt", rig.dir, "east", str(job))
         until(lambda: len(node.runs(t)) > 1, 60)
         assert node.runs(t)[0]["end"] == "lost"
+        tell()
         rig.run("east", "scancel", "-p", "urgent")
         assert node.api.wait(t, timeout=60)["state"] == "done"
 

@@ -117,7 +117,7 @@ def test_a_daemon_that_is_root_gives_the_directory_to_the_jobs_user(rig, people,
 def test_a_directory_that_nobody_settled_is_not_kept_for_ever(rig):
     with Node(rig, keep_runs_s=1) as node:
         node.up()
-        runs = node.sh("sleep 12; exit 7")
+        runs, tell = node.held()
         node.api.wait(runs, ("running",))
         east = node.where / "east"
         left, other, live = (east / name for name in (node.run_id(runs).replace("-1-1", "-999-1"), "zz-1-1",
@@ -131,6 +131,7 @@ def test_a_directory_that_nobody_settled_is_not_kept_for_ever(rig):
         until((left / "settled").exists)
         assert (left / "started").read_text() == "taken\n"
         restart_until_gone(node, left)
+        tell()
         assert node.api.wait(runs)["exit_code"] == 7 and len(node.runs(runs)) == 1
         assert not (live / "stop").exists() and not (other / "settled").exists()
 
@@ -152,9 +153,10 @@ def test_what_others_use_is_not_free_also_where_their_jobs_are_not_listed(people
         assert f'"job_id": {theirs}' not in seen and '"jobs"' in seen
         until(lambda: node.up()["cpus_free"] == all_cpus - 8, what=lambda: node.up())
         assert node.up()["accelerators_free"] == node.up()["accelerators"] - 2
-        mine = node.sh("sleep 6; exit 7", cpus=4)
+        mine, tell = node.held(at=shared, cpus=4)
         node.api.wait(mine, ("running",))
         until(lambda: node.up()["cpus_free"] == all_cpus - 12, what=lambda: node.up())     # and not counted twice
+        tell()
         assert node.api.wait(mine)["exit_code"] == 7
         rig.run("east", "scancel", theirs)
         until(lambda: node.up()["cpus_free"] == all_cpus, what=lambda: node.up())
@@ -170,13 +172,14 @@ def test_directories_that_hang_hold_up_their_own_pools_only(rig):
             node.up(pool)
         for pool in ("west", *parts):
             node.api.post(f"/v1/pools/{pool}/drain", json={"reason": "east first"})
-        runs = node.sh("sleep 9; exit 7")
+        runs, tell = node.held()
         node.api.wait(runs, ("running",))
         with Hung(node.where / "east"):
             time.sleep(3)
             with node.client(token="") as nobody:
                 assert nobody.post("/v1/session", json={"user": "nobody", "password": "a guess"}).status_code == 401
             time.sleep(4)
+            tell()
             waits = node.sh("true")
             time.sleep(1)
             assert node.api.get(f"/v1/tasks/{waits}").json()["state"] == "waiting"
@@ -208,12 +211,13 @@ def test_a_daemon_stops_while_its_directory_hangs(rig):
     node.env["ASAN_OPTIONS"] = "detect_leaks=0"     # it would wait for the thread that hangs
     with node:
         node.up()
-        runs = node.sh("sleep 4; exit 7")
+        runs, tell = node.held()
         node.api.wait(runs, ("running",))
         with Hung(node.where / "east"):
             time.sleep(3)
             began = time.monotonic()
             assert node.stop() == 0 and time.monotonic() - began < 10
+            tell()
         node.start()
         assert node.api.wait(runs)["exit_code"] == 7 and len(node.runs(runs)) == 1
 
