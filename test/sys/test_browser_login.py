@@ -502,34 +502,57 @@ def test_a_wrong_configuration_of_logins_is_refused(provider, change, words):
 
 # ---- a real provider ----
 
-def test_a_browser_logs_in_at_a_real_provider():
-    """It follows redirects and keeps cookies as a browser does, and fills in the provider's form."""
+@contextlib.contextmanager
+def at_a_real_provider(directory, pkce):
+    """A daemon whose people log in at a provider that is not ours; its address."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
-        here = f"127.0.0.1:{s.getsockname()[1]}"
-    with real_provider(Daemon().build) as issuer:
-        back = f"http://{here}/v1/session/callback"
+        here = f"http://127.0.0.1:{s.getsockname()[1]}"
+    with real_provider(Daemon(directory=directory).build, pkce) as issuer:
+        back = f"{here}/v1/session/callback"
         client = httpx.post(f"{issuer}/oauth2/clients", json={"redirect_uris": [back]}, trust_env=False).json()
-        probe = Daemon()
-        secret = probe.directory / "secret"
+        secret = directory / "secret"
         secret.write_text(client["client_secret"])
         secret.chmod(0o600)
-        config = {"listen": here, "identity": {"oidc": [{
+        config = {"listen": here[7:], "identity": {"oidc": [{
             "name": "real", "issuer": issuer, "client_id": client["client_id"], "client_secret": str(secret),
             "redirect": back, "tenant": "default", "roles": {"user": ["*"]}}]}}
-        with Daemon(config) as d, httpx.Client(trust_env=False) as web:
+        with Daemon(config, directory=directory) as d:
             until_described(d, "real")
-            # Of a refusal it leaves out the state (RFC 6749, 4.1.2.1 wants it), and so any page could say it.
-            for action, where in (({"sub": "wang"}, "/console/"), ({"action": "deny"}, "/console/#/login?error=state")):
-                r = web.get(f"http://{here}/v1/session/providers/real", headers=OURS)
-                assert r.status_code == 302
-                page = web.get(r.headers["location"])
-                assert page.status_code == 200 and 'name="sub"' in page.text, page.text
-                r = web.post(page.url, data=action)
-                assert r.status_code == 302 and r.headers["location"].startswith(back), r.text
-                r = web.get(r.headers["location"])
-                assert r.status_code == 303 and r.headers["location"] == where, d.log
-                me = web.get(f"http://{here}/v1/session", headers=OURS).json()
-                assert me["name"] == "real.wang" and me["roles"] == ["user"], "what was denied ends no session"
-            assert web.delete(f"http://{here}/v1/session", headers=OURS).status_code == 204
-            assert web.get(f"http://{here}/v1/session", headers=OURS).status_code == 401
+            yield d, here
+
+
+def at_the_form(web, here, **fields):
+    """A browser is sent to the provider, and its form is filled in: the way back."""
+    r = web.get(f"{here}/v1/session/providers/real", headers=OURS)
+    assert r.status_code == 302
+    page = web.get(r.headers["location"])
+    assert page.status_code == 200 and 'name="sub"' in page.text, page.text
+    r = web.post(page.url, data=fields)
+    assert r.status_code == 302 and r.headers["location"].startswith(f"{here}/v1/session/callback?"), r.text
+    return r.headers["location"]
+
+
+@pytest.mark.parametrize("pkce", [False, True], ids=["without PKCE", "with PKCE"])
+def test_a_browser_logs_in_at_a_real_provider(tmp_path, pkce):
+    """It follows redirects and keeps cookies as a browser does."""
+    with at_a_real_provider(tmp_path, pkce) as (d, here), httpx.Client(trust_env=False) as web:
+        # Of a refusal it leaves out the state (RFC 6749, 4.1.2.1 wants it), and so any page could say it.
+        for fields, where in (({"sub": "wang"}, "/console/"), ({"action": "deny"}, "/console/#/login?error=state")):
+            r = web.get(at_the_form(web, here, **fields))
+            assert r.status_code == 303 and r.headers["location"] == where, d.log
+            me = web.get(f"{here}/v1/session", headers=OURS).json()
+            assert me["name"] == "real.wang" and me["roles"] == ["user"], "what was denied ends no session"
+        assert web.delete(f"{here}/v1/session", headers=OURS).status_code == 204
+        assert web.get(f"{here}/v1/session", headers=OURS).status_code == 401
+
+
+@pytest.mark.parametrize("pkce,words", [(False, "nonce"), (True, "invalid_grant")], ids=["by the nonce", "by PKCE"])
+def test_a_real_providers_code_is_of_no_use_in_another_login(tmp_path, pkce, words):
+    with at_a_real_provider(tmp_path, pkce) as (d, here), httpx.Client(trust_env=False) as victim, \
+            httpx.Client(trust_env=False) as thief:
+        stolen = urllib.parse.parse_qs(urllib.parse.urlsplit(at_the_form(victim, here, sub="wang")).query)["code"][0]
+        own = urllib.parse.parse_qs(urllib.parse.urlsplit(at_the_form(thief, here, sub="evil")).query)["state"][0]
+        r = thief.get(f"{here}/v1/session/callback", params={"code": stolen, "state": own})
+        assert failed(r, "provider") and words in d.log
+        assert thief.get(f"{here}/v1/session", headers=OURS).status_code == 401

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from client import Daemon  # noqa: E402
+from client import ROOT, Daemon  # noqa: E402
 
 RETRY_S = 10    # OIDC_RETRY_S of src/api/oidc.h
 
@@ -321,14 +321,17 @@ def test_a_wrong_configuration_is_refused(provider, change, words):
 # ---- a real provider ----
 
 @contextlib.contextmanager
-def real_provider(build):
-    program = build / "venv" / "bin" / "oidc-provider-mock"
-    if not program.exists():
+def real_provider(build, pkce=False):
+    """pkce: with authlib's own check of it, which the provider leaves out."""
+    programs = build / "venv" / "bin"
+    program = [programs / "python", ROOT / "test" / "lib" / "oidc_pkce.py"] if pkce else \
+        [programs / "oidc-provider-mock", "--port"]
+    if not (programs / "oidc-provider-mock").exists():
         pytest.skip("needs the packages of test/requirements.txt: ./dev test gets them from a package index")
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    server = subprocess.Popen([program, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen([*program, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     issuer = f"http://127.0.0.1:{port}"
     try:
         end = time.monotonic() + 60
