@@ -6,6 +6,10 @@
  * cut after each of its rows; from there a new node goes on until all is over.  What its ledger
  * says must be what a second, simpler book-keeping reads out of its journal.
  *
+ *	SUANLU_TEST_SEED=7 SUANLU_LEDGER_SEEDS=10 SUANLU_LEDGER_STEPS=120 SUANLU_LEDGER_CUTS=100000
+ *
+ * are ten longer lives, cut after each of their rows: the default is a sample of cuts.
+ *
  * Time runs faster here: both clocks are ours.
  */
 
@@ -25,7 +29,14 @@
 
 #include <cmocka.h>
 
-enum { FASTER = 500, ROWS_MAX = 4000, ACCOUNTS_MAX = 64, STEPS = 60, CUTS = 30, SEEDS = 3 };
+enum { FASTER = 500, ROWS_MAX = 40000, ACCOUNTS_MAX = 64, STEPS = 60, CUTS = 30, SEEDS = 3 };
+
+static uint64_t from_env(const char *name, uint64_t dflt)
+{
+	const char *s = getenv(name);
+
+	return s ? strtoull(s, NULL, 10) : dflt;
+}
 
 /* ---- time ---- */
 
@@ -617,13 +628,14 @@ static void pay_in(struct world *w)
  * many runs are alive. */
 static void live(struct world *w)
 {
+	uint64_t steps = from_env("SUANLU_LEDGER_STEPS", STEPS);
 	struct budget b;
 
 	node_start(w);
 	tenant(w, "poor");
 	tenant(w, "lab");
 	grant(w, 100000000);
-	for (int i = 0; i < STEPS; i++) {
+	for (uint64_t i = 0; i < steps; i++) {
 		step(w);
 		assert_int_equal(ledger_sum(flow_ledger(w->flow)), 0);
 		flow_budget(w->flow, "poor", &b);
@@ -694,7 +706,7 @@ static void cut_everywhere(uint64_t seed)
 	struct tape *t = mem_alloc(sizeof(*t));
 	struct book *b = mem_alloc(sizeof(*b));
 	struct world w;
-	unsigned charges, from;
+	unsigned charges, apart, n, cuts = 0;
 
 	world_init(&w, seed);
 	live(&w);
@@ -705,10 +717,10 @@ static void cut_everywhere(uint64_t seed)
 	charges = b->ncharges;
 	read_all(&w, tape_row, t);
 	world_done(&w);
-	from = (unsigned)(seed % (t->n / CUTS + 1));
-	for (unsigned n = from; n <= t->n; n += t->n / CUTS + 1)
+	apart = t->n / (unsigned)from_env("SUANLU_LEDGER_CUTS", CUTS) + 1;
+	for (n = (unsigned)(seed % apart); n <= t->n; n += apart, cuts++)
 		go_on(t, n, seed + n, n % 2);
-	print_message("%u rows, %u charges\n", t->n, charges);
+	print_message("%u rows, %u charges, %u cuts\n", t->n, charges, cuts);
 	assert_true(charges > 0);
 	for (unsigned i = 0; i < t->n; i++) {
 		free((char *)t->row[i].body);
@@ -720,11 +732,11 @@ static void cut_everywhere(uint64_t seed)
 
 static void after_any_crash_the_ledger_balances_and_each_run_is_charged_once(void **state)
 {
-	const char *env = getenv("SUANLU_TEST_SEED");
-	uint64_t seed = env ? strtoull(env, NULL, 10) : (uint64_t)clock_now_ms();
+	uint64_t seed = from_env("SUANLU_TEST_SEED", (uint64_t)clock_now_ms());
+	uint64_t seeds = from_env("SUANLU_LEDGER_SEEDS", SEEDS);
 
-	for (unsigned i = 0; i < SEEDS; i++) {
-		print_message("seed: SUANLU_TEST_SEED=%llu\n", (unsigned long long)seed + i);
+	for (uint64_t i = 0; i < seeds; i++) {
+		print_message("seed: SUANLU_TEST_SEED=%llu\n", (unsigned long long)(seed + i));
 		cut_everywhere(seed + i);
 	}
 }
