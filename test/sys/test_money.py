@@ -328,13 +328,20 @@ def read_xlsx(response):
 MONEY = {"total_micro": 9, "own_micro": 10, "voucher_micro": 11, "in_micro": 12}
 
 
-def test_statements_add_up_to_the_ledger_in_all_three_forms(node):
+@pytest.fixture(scope="module")
+def adds(node):
+    """A tenant of this name with four runs, a voucher of hz and a refund; and one called plain."""
     user = node.user("adds")
     grant(node, "adds", 100.000001, limited=False)
     voucher(node, "adds", rate={"domestic": 0.3, "other": 0.123}, issuer="hz")
     for seconds in ("0.05", "0.11", "0.07", "0.013"):
         task = run(user, seconds, node)
     ok(node.api.post(f"/v1/tasks/{task['id']}/refund", json={"micro": 77, "reason": '"late", =very'}))
+    run(node.user("plain"), "0.02", node)
+    return user
+
+
+def test_statements_add_up_to_the_ledger_in_all_three_forms(node, adds):
     books = accounts(node)
     whose = {"tenant": "adds", "owner": "hub-co", "issuer": "hz"}
     for party, name in whose.items():
@@ -398,11 +405,12 @@ def test_a_withdrawn_voucher_has_a_line_and_the_statement_still_adds_up_to_the_l
                if line["tenant"] == "ended")
 
 
-def test_the_sum_of_all_tenants_is_that_of_all_owners(node):
+def test_the_sum_of_all_tenants_is_that_of_all_owners(node, adds):
+    run(adds, "0.02", node, prefer="fastest", cpus=1, near="cn/50/500106", max_latency_ms=1)
     books = accounts(node)
     tenants = [name for kind, name in books if kind == "tenant"]
     owners = [name for kind, name in books if kind == "owner"]
-    assert len(tenants) > 5
+    assert len(tenants) > 1 and len(owners) > 1
     paid = sum(ok(statement(node.api, tenant=t))["sum"]["total_micro"] for t in tenants)
     got = sum(ok(statement(node.api, owner=o))["sum"]["total_micro"] for o in owners)
     assert paid == got > 0
@@ -428,7 +436,7 @@ def test_others_are_answered_while_a_long_table_is_made(node):
     assert asked >= 5 and slowest < made_s / 2, (asked, slowest, made_s)
 
 
-def test_headings_are_chinese_or_english(node):
+def test_headings_are_chinese_or_english(node, adds):
     head, _, last = read_csv(statement(node.api, tenant="adds", format="csv", lang="zh"))
     assert head[9] == "金额（元）" and last[1] == "合计"
     assert "filename=\"tenant-" in statement(node.api, tenant="adds", format="csv").headers[
@@ -444,18 +452,17 @@ def test_a_text_that_looks_like_a_formula_is_none(node):
     assert lines and all(line[5] == "'=park" for line in lines)
 
 
-def test_everybody_sees_his_own_statement_only(node):
-    mine = node.user("adds")
+def test_everybody_sees_his_own_statement_only(node, adds):
     other = node.user("plain")
-    assert ok(statement(mine))["name"] == "adds"
-    assert ok(statement(mine, tenant="adds"))["sum"]["runs"] == 4
+    assert ok(statement(adds))["name"] == "adds"
+    assert ok(statement(adds, tenant="adds"))["sum"]["runs"] >= 4
     for params in ({"tenant": "adds"}, {"owner": "hub-co"}, {"issuer": "hz"}):
         assert statement(other, **params).status_code == 403
     for role in ("operator", "admin", "security", "auditor"):
         assert statement(node.user("other", roles=[role]), tenant="adds").status_code == 200
 
 
-def test_nobody_sees_the_money_of_others(node):
+def test_nobody_sees_the_money_of_others(node, adds):
     other = node.user("plain")
     hidden = ok(node.api.get("/v1/vouchers", params={"tenant": "adds"}))["vouchers"][0]["id"]
     assert other.get(f"/v1/vouchers/{hidden}").status_code == 404
