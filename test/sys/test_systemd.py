@@ -5,6 +5,7 @@ It has its own /run, its own control groups and no unit but ours; ports are thos
 
 import contextlib
 import http.server
+import json
 import os
 import pathlib
 import re
@@ -26,6 +27,8 @@ from client import POOL, Api  # noqa: E402
 SYSTEMD = pathlib.Path("/lib/systemd/systemd")
 USER = "nobody"         # there on every machine; the unit's own is made by whoever installs it
 SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJzdW4iOiJjbHVzdGVyIn0.c2VjcmV0LW9mLXRoZS1jbHVzdGVy"
+SEALED = SECRET[:-4] + "bm9y"           # the token of another cluster, which lies encrypted
+CREDS = shutil.which("systemd-creds")
 EXPOSURE_MAX = 5.0      # of systemd-analyze security, 0 to 10; jobs live in the unit, so it is not 1
 
 
@@ -63,7 +66,10 @@ class Cluster(http.server.BaseHTTPRequestHandler):
 
 BOOT = """
 mount --make-rprivate / && mount -t tmpfs -o mode=755 run /run && mount --make-rshared / &&
-mount -t cgroup2 cgroup2 /sys/fs/cgroup &&
+mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs -o mode=755 lib /var/lib/systemd &&
+{ ! systemd-creds --version >/dev/null 2>&1 ||
+  systemd-creds encrypt --with-key=host --name=north.jwt "$1/../secrets/north.jwt" "$1/../north.cred"; } &&
+rm "$1/../secrets/north.jwt" &&
 exec env -i PATH="$PATH" container=test SYSTEMD_UNIT_PATH="$1" \\
     "$2" --system --unit=boot.target --log-target=console --show-status=no
 """
@@ -129,12 +135,20 @@ class Node:
         (where / "secrets").mkdir(mode=0o700)
         (where / "secrets" / "west.jwt").write_text(SECRET)
         (where / "secrets" / "west.jwt").chmod(0o600)
+        (where / "secrets" / "north.jwt").write_text(SEALED)        # gone when it is encrypted
         (where / "shared").mkdir()
         shutil.chown(where / "shared", user)
         slurm = {"name": "west", "tier": "centre", "region": "cn/50", "owner": "o", "engine": "slurm",
                  "options": {"url": f"http://127.0.0.1:{port}", "token_file": "credential:west.jwt", "user": user,
                              "dir": str(where / "shared"), "partitions": ["cpu"], "poll_ms": 200}}
-        config = {"listen": "127.0.0.1:0", "state": "/run/suanlu", "region": "cn/50", "pools": [{**POOL, "options": {} if user == USER else {"user": USER}}, slurm]}
+        pools = [{**POOL, "options": {} if user == USER else {"user": USER}}, slurm]
+        if CREDS:
+            (where / "north").mkdir()
+            shutil.chown(where / "north", user)
+            pools.append({**slurm, "name": "north", "options": {
+                **slurm["options"], "token_file": "credential:north.jwt", "dir": str(where / "north")}})
+            more += f"LoadCredentialEncrypted=north.jwt:{where}/north.cred\n"
+        config = {"listen": "127.0.0.1:0", "state": "/run/suanlu", "region": "cn/50", "pools": json.loads(json.dumps(pools))}
         (where / "suanlu.yaml").write_text(yaml.safe_dump(config))
         (where / "suanlu.yaml").chmod(0o644)
         drop_in = self.units / "suanlu.service.d"
@@ -207,6 +221,19 @@ def test_systemd_hands_the_daemon_a_token_that_only_it_can_read(node):
                             "--clear-groups", "cat", "/run/credentials/suanlu.service/west.jwt"], capture_output=True,
                            text=True)
     assert other.returncode and SECRET not in other.stdout
+
+
+def test_an_encrypted_credential_is_read_by_the_daemon_alone(node):
+    if not CREDS:
+        pytest.skip("no systemd-creds here: it comes with systemd 250")
+    node.api()
+    end = time.monotonic() + 10
+    while SEALED not in Cluster.tokens and time.monotonic() < end:
+        time.sleep(0.1)
+    assert SEALED in Cluster.tokens
+    lying = {path: path.read_bytes() for path in node.where.rglob("*") if path.is_file()}
+    assert node.where / "north.cred" in lying
+    assert not [path for path, text in lying.items() if SEALED.encode() in text]
 
 
 def test_a_job_does_not_inherit_the_credentials(node):
