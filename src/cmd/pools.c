@@ -6,6 +6,7 @@
 #include "cmd/opt.h"
 #include "cmd/out.h"
 #include "cmd/remote.h"
+#include "cmd/words.h"
 
 #include <string.h>
 
@@ -161,8 +162,22 @@ static void list(const json_t *all)
 
 /* ---- one pool ---- */
 
+static const char *limit_name(const char *key)
+{
+	static const char *const zh[][2] = {
+		{ "cpu", "CPU" }, { "memory", "内存" }, { "pids", "进程数" }, { "walltime", "运行时间" },
+		{ "output", "输出" }, { "user", "用户" }, { "logs", "日志" }, { "api", "接口" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(zh); i++)
+		if (!strcmp(zh[i][0], key))
+			return tr(key, zh[i][1]);
+	return key;
+}
+
 static void enforced(const json_t *e)
 {
+	char said[PHRASE_ZH_MAX];
 	const char *key;
 	const json_t *v;
 
@@ -173,8 +188,9 @@ static void enforced(const json_t *e)
 		_cleanup_(mem_freep) char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
 		char label[40];
 
-		snprintf(label, sizeof(label), "  %.30s", key);
-		out_pair(label, "%s", json_is_string(v) ? json_string_value(v) : text ? text : "?");
+		snprintf(label, sizeof(label), "  %.30s", limit_name(key));
+		out_pair(label, "%s", json_is_string(v) ? words_said(json_string_value(v), said) :
+			 text ? text : "?");
 	}
 }
 

@@ -190,7 +190,7 @@ static void runs(const json_t *all)
 		out_cell(t, out_s(d, "pool"));
 		out_cell(t, out_time(out_s(d, "chosen_at"), text));
 		out_cell(t, out_time(out_s(d, "ended_at"), text));
-		out_cell(t, out_s(d, "end"));
+		out_cell(t, words_end_short(out_s(d, "end")));
 		if (out_i(d, "exit_code", -1) >= 0)
 			out_cell_f(t, "%lld", (long long)out_i(d, "exit_code", -1));
 		else

@@ -119,6 +119,20 @@ const char *words_end(const char *code)
 	return s || !code ? s : out_state(code);
 }
 
+const char *words_end_short(const char *code)
+{
+	static const char *const zh[][2] = {
+		{ "exit", "退出" }, { "signal", "信号终止" }, { "walltime", "超时" }, { "memory", "内存不足" },
+		{ "stopped", "已停止" }, { "not_started", "未启动" }, { "lost", "丢失" }, { "returned", "已退回" },
+		{ "recalled", "已召回" },
+	};
+
+	for (size_t i = 0; code && i < ARRAY_LEN(zh); i++)
+		if (!strcmp(zh[i][0], code))
+			return tr(code, zh[i][1]);
+	return code;
+}
+
 const char *words_choice(const json_t *task, char text[WORDS_MAX])
 {
 	int64_t n = out_i(task, "choices", 0);

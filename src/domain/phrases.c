@@ -107,6 +107,21 @@ const struct phrase phrases[] = {
 	{ "\"%s\" is not a host such as 10.1.2.3 or store.example:9000",
 	  "“%1” 不是主机，应如 10.1.2.3 或 store.example:9000" },
 
+	/* what a pool enforces */
+	{ "not enforced", "不限制" },
+	{ "rlimit (%s)", "rlimit（%1）" },
+	{ "cpu seconds of each process, not its share", "每个进程的 CPU 秒数，而非占用份额" },
+	{ "address space of each process, not its memory", "每个进程的地址空间，而非实际内存" },
+	{ "all processes of the user together", "该用户的全部进程合计" },
+	{ "TERM, then KILL after %lld s", "先发 TERM，%1 秒后发 KILL" },
+	{ "%lld MB of each stream kept", "标准输出与标准错误各保留 %1 MB" },
+	{ "the daemon's own", "守护进程自身的用户" },
+	{ "by the cluster", "由集群限制" },
+	{ "by the cluster, in minutes", "由集群限制，以分钟计" },
+	{ "in the shared directory", "在共享目录中" },
+	{ "stay on the cluster", "留在集群上" },
+	{ "pretended", "仅为模拟" },
+
 	/* JSON, YAML, files */
 	{ "not valid JSON at line %u, column %d: %s", "第 %1 行第 %2 列不是有效的 JSON：%3" },
 	{ "is empty, JSON was expected", "为空，应为 JSON" },

@@ -157,12 +157,13 @@ static void put_pair(struct buf *b, const char *key, const char *value)
 	json_put_str(b, value, strlen(value));
 }
 
-static void put_error(struct buf *b, const char *code, const char *message, const char *detail,
-		      const char *hint)
+static void put_error(struct buf *b, const char *code, const char *message, const char *message_zh,
+		      const char *detail, const char *hint)
 {
 	buf_init(b, ERROR_BYTES);
 	put_pair(b, "code", code);
 	put_pair(b, "message", message);
+	put_pair(b, "message_zh", message_zh);
 	put_pair(b, "detail", detail);
 	put_pair(b, "hint", hint);
 	buf_str(b, "}\n");
@@ -173,37 +174,37 @@ void http_error(struct http_request *req, unsigned status, const char *code, con
 {
 	_cleanup_(buf_done) struct buf b = { 0 };
 
-	put_error(&b, code, message, detail, hint);
+	put_error(&b, code, message, NULL, detail, hint);
 	if (b.full) {
 		/* What it quotes is too long: the error without the quotations. */
 		buf_done(&b);
-		put_error(&b, code, http_status_text(status), NULL, NULL);
+		put_error(&b, code, http_status_text(status), NULL, NULL, NULL);
 	}
 	http_reply(req, status, "application/json", b.data, b.len);
 }
 
-static const char *refusal_code(unsigned status)
+/* What is wrong in particular is said in English; the first is for all other statuses. */
+static const struct refusal {
+	unsigned status;
+	const char *code, *zh;
+} refusals[] = {
+	{ 400, "bad_request", "请求不符合 HTTP 规范" },
+	{ 408, "timeout", "请求未能按时到达" },
+	{ 413, "body_too_large", "请求体超过该地址所接受的大小" },
+	{ 414, "target_too_long", "请求行或请求地址过长" },
+	{ 417, "expectation_failed", "Expect 头只支持 100-continue" },
+	{ 431, "head_too_large", "请求头过大或行数过多" },
+	{ 501, "not_implemented", "不支持此方法或传输编码" },
+	{ 503, "too_many_connections", "打开的连接过多，请稍后再试" },
+	{ 505, "version_not_supported", "只支持 HTTP/1.1 与 HTTP/1.0" },
+};
+
+static const struct refusal *refusal(unsigned status)
 {
-	switch (status) {
-	case 408:
-		return "timeout";
-	case 413:
-		return "body_too_large";
-	case 414:
-		return "target_too_long";
-	case 417:
-		return "expectation_failed";
-	case 431:
-		return "head_too_large";
-	case 501:
-		return "not_implemented";
-	case 503:
-		return "too_many_connections";
-	case 505:
-		return "version_not_supported";
-	default:
-		return "bad_request";
-	}
+	for (unsigned i = 1; i < ARRAY_LEN(refusals); i++)
+		if (refusals[i].status == status)
+			return &refusals[i];
+	return refusals;
 }
 
 void reply_refuse(struct http_conn *c, unsigned status, const char *why)
@@ -218,7 +219,7 @@ void reply_refuse(struct http_conn *c, unsigned status, const char *why)
 	/* head() agreed, but there will be no request(): the handler must let go. */
 	if (x->headed && !x->answered && s->handler.gone)
 		s->handler.gone(s->handler.arg, &x->req);
-	put_error(&b, refusal_code(status), why, NULL, NULL);
+	put_error(&b, refusal(status)->code, why, refusal(status)->zh, NULL, NULL);
 	a.len = b.len;
 	bufs[0] = uv_buf_init(head, (unsigned)compose(&a, head));
 	bufs[1] = uv_buf_init(b.data, (unsigned)b.len);

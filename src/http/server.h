@@ -12,7 +12,7 @@
  * every request-smuggling shape (400), a head above head_max (431), a target
  * above 8 KiB (414), unknown methods and transfer codings (501), a body above the limit that
  * `head` set (413), a phase deadline passed (408), too many connections (503).
- * These answers carry the JSON of http_error().
+ * These answers carry the JSON of http_error(), and `message_zh`.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H

@@ -1,6 +1,8 @@
 """Refusals in the reader's language: in the tree no sentence lacks Chinese, and a daemon says it when asked."""
 
+import copy
 import functools
+import json
 import pathlib
 import re
 import socket
@@ -11,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tree as tree_lib  # noqa: E402
-from client import ROOT, Daemon  # noqa: E402
+from client import CONTRACT, POOL, ROOT, Daemon  # noqa: E402
 
 HUB = {"name": "hub", "region": "cn/62", "owner": "hub-co", "engine": "fake", "clearance": 2,
        "price": {"cpu_hour": "3600.00"}, "groups": [{"count": 1, "cpus": 8, "memory_mb": 8192}]}
@@ -215,7 +217,8 @@ def test_a_pool_of_which_nobody_heard_is_stale_and_not_up(tmp_path):
                 said = d.cli("pools", "--lang", lang).stdout.splitlines()
                 assert [stale in line.split() for line in said] == [False, True, False], said
                 assert [up in line.split() for line in said] == [False, False, True], said
-                assert stale in d.cli("pools", "show", "--lang", lang, "mute").stdout
+                shown = d.cli("pools", "show", "--lang", lang, "mute").stdout
+                assert stale in shown and ("由集群限制，以分钟计" in shown) == (lang == "zh"), shown
 
 
 def test_a_task_in_a_file_is_refused_in_chinese(node, tmp_path):
@@ -238,3 +241,55 @@ def test_an_altered_audit_log_is_named_in_chinese(node, tmp_path):
     en = node.cli("audit", "verify", str(file))
     assert zh.returncode == en.returncode == 1
     assert "it is missing, up to" in en.stdout and "缺失，直至第" in zh.stdout, zh.stdout + zh.stderr
+
+
+# ---- refusals before the API ----
+
+@pytest.mark.parametrize("request_, code, words", [
+    (b"GET / HTTP/1.1\r\n\r\n", "bad_request", "HTTP 规范"),
+    (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", "target_too_long", "过长"),
+    (b"POST /v1/tasks HTTP/1.1\r\nHost: a\r\nExpect: x\r\nContent-Length: 1\r\n\r\n", "expectation_failed", "100-continue"),
+    (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 100 + b"\r\n", "head_too_large", "请求头"),
+    (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", "not_implemented", "不支持"),
+    (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "version_not_supported", "只支持"),
+    (b"GET / HTTP/1.1\r\nHost", "timeout", "按时"),
+])
+def test_what_is_refused_before_the_api_is_said_in_chinese_too(impatient, request_, code, words):
+    host, port = (impatient.state / "address").read_text().strip().rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=20) as s:
+        s.sendall(request_)
+        said = b""
+        while part := s.recv(65536):
+            said += part
+    doc = json.loads(said.split(b"\r\n\r\n", 1)[1])
+    CONTRACT.schema("Error", doc)
+    assert doc["code"] == code and words in doc["message_zh"] and not CHINESE.search(doc["message"]), doc
+
+
+@pytest.fixture(scope="module")
+def impatient():
+    with Daemon({"pools": [HUB], "http": {"head_ms": 500}}) as d:
+        yield d
+
+
+# ---- what a pool enforces, how a run ended ----
+
+def test_what_a_pool_enforces_is_said_in_chinese():
+    both = [copy.deepcopy(POOL), {**copy.deepcopy(POOL), "name": "plain", "options": {"limits": "rlimit"}}, HUB]
+    with Daemon({"pools": both}) as d:
+        for name, words in (("centre", ["TERM", "KILL", "MB"]), ("plain", ["TERM", "KILL", "MB", "rlimit", "CPU"]),
+                            ("hub", [])):
+            enforced = d.api.get(f"/v1/pools/{name}").json()["enforced"]
+            shown = d.cli("pools", "show", "--lang", "zh", name).stdout.split("本池的限制手段：\n")[1].splitlines()
+            assert len(shown) == len(enforced) and all(CHINESE.search(line.split(None, 1)[1]) or "cgroup" in line
+                                                       for line in shown), shown
+            assert not set(re.findall("[A-Za-z]{2,}", " ".join(x for x in shown if "cgroup" not in x))) - {
+                *words, "CPU"}, shown
+            assert "not enforced" not in "".join(shown) and enforced["pids"] in d.cli("pools", "show", name).stdout
+
+
+def test_how_a_run_ended_is_said_in_chinese(node):
+    id = node.api.submit(command=["true"])["id"]
+    node.api.wait(id)
+    zh, en = (node.cli("show", "--lang", lang, id).stdout for lang in ("zh", "en"))
+    assert "退出" in zh.split("结果")[1].replace("退出码", "") and " exit " not in zh and " exit " in en, zh
