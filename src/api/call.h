@@ -138,10 +138,15 @@ void reply_send(struct api_call *c);
 void reply_send_now(struct api_call *c);                /* for what no crash can undo */
 void reply_json(struct api_call *c, unsigned status, json_t *json);     /* steals json */
 void reply_empty(struct api_call *c);                   /* 204 */
-/* {"KEY":[…],"next":…}: the items from place `from` of `n`, as many as limit= says.  item: of a
- * place, with the name by which the next page is asked for; NULL: none that the caller may see. */
-typedef json_t *(*page_item_fn)(const struct api_call *c, uint32_t i, const char **ret_name);
-void reply_page(struct api_call *c, const char *key, uint32_t from, uint32_t n, page_item_fn item);
+/* {"KEY":[…],"next":…}: of `n` items those behind the one that after= names, as many as limit= says. */
+struct page {
+	const char *key, *none;         /* none: what is said when after= names nothing … */
+	int64_t (*place)(const struct api_call *c, const char *name);   /* … for then this is below 0 */
+	/* Of a place, with the name by which the next page is asked for; NULL: none that the caller
+	 * may see. */
+	json_t *(*item)(const struct api_call *c, uint32_t i, const char **ret_name);
+};
+void reply_page(struct api_call *c, const struct page *p, uint32_t n);
 
 /* Refuse at once, in both languages; `detail` says what in particular is wrong. */
 void reply_no(struct api_call *c, enum no no, const char *field, const char *detail,

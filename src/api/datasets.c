@@ -5,7 +5,7 @@
 #include "domain/hide.h"
 
 /* The data set of that name if this token may see it. */
-static const struct dataset *visible(struct api_call *c, const char *name)
+static const struct dataset *visible(const struct api_call *c, const char *name)
 {
 	const struct dataset *d = flow_dataset_find(c->api->flow, name);
 
@@ -32,20 +32,21 @@ static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
 	return shown(c, d);
 }
 
+static int64_t place(const struct api_call *c, const char *name)
+{
+	const struct dataset *d = visible(c, name);
+	int64_t i = -1;
+
+	while (d && flow_dataset_at(c->api->flow, (uint32_t)++i) != d)
+		;
+	return i;
+}
+
 void api_dataset_list(struct api_call *c)
 {
-	const struct flow *f = c->api->flow;
-	const char *after = query_str(c, "after");
-	const struct dataset *last = after ? visible(c, after) : NULL;
-	uint32_t from = 0;
+	static const struct page p = { "datasets", "there is no such data set", place, item };
 
-	if (after && !last) {
-		reply_no(c, NO_BAD_REQUEST, "after", "there is no such data set", NULL);
-		return;
-	}
-	while (last && flow_dataset_at(f, from++) != last)
-		;
-	reply_page(c, "datasets", from, flow_ndatasets(f), item);
+	reply_page(c, &p, flow_ndatasets(c->api->flow));
 }
 
 static void not_found(struct api_call *c)

@@ -58,16 +58,18 @@ static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
 	return pool_view(c->api->flow, p);
 }
 
+static int64_t place(const struct api_call *c, const char *name)
+{
+	const struct pool *p = flow_pool_find(c->api->flow, name);
+
+	return p ? (int64_t)p->id : -1;
+}
+
 void api_pool_list(struct api_call *c)
 {
-	struct flow *f = c->api->flow;
-	const char *after = query_str(c, "after");
-	const struct pool *p = after ? flow_pool_find(f, after) : NULL;
+	static const struct page p = { "pools", "there is no such pool", place, item };
 
-	if (after && !p)
-		reply_no(c, NO_BAD_REQUEST, "after", "there is no such pool", NULL);
-	else
-		reply_page(c, "pools", p ? p->id + 1 : 0, flow_npools(f), item);
+	reply_page(c, &p, flow_npools(c->api->flow));
 }
 
 /* The pool of {name}, or NULL and answered. */

@@ -96,19 +96,24 @@ void reply_json(struct api_call *c, unsigned status, json_t *json)
 	reply_send(c);
 }
 
-void reply_page(struct api_call *c, const char *key, uint32_t from, uint32_t n, page_item_fn item)
+void reply_page(struct api_call *c, const struct page *p, uint32_t n)
 {
-	const char *last = NULL, *name = NULL;
+	const char *after = query_str(c, "after"), *last = NULL, *name = NULL;
+	int64_t from = after ? p->place(c, after) : -1;
 	int64_t limit = API_PAGE_MAX, got = 0;
 	json_t *doc = NULL;
 	struct buf *b;
 
 	if (query_i64(c, "limit", 1, API_PAGE_MAX, &limit))
 		return;
+	if (after && from < 0) {
+		reply_no(c, NO_BAD_REQUEST, "after", p->none, NULL);
+		return;
+	}
 	b = reply_begin(c, 200);
-	buf_printf(b, "{\"%s\":[", key);
-	for (uint32_t i = from; i < n && got <= limit; i++) {
-		doc = item(c, i, &name);
+	buf_printf(b, "{\"%s\":[", p->key);
+	for (uint32_t i = (uint32_t)(from + 1); i < n && got <= limit; i++) {
+		doc = p->item(c, i, &name);
 		if (!doc)
 			continue;
 		if (got++ == limit)

@@ -2,17 +2,11 @@
 
 #include "api/call.h"
 
-/* The place behind the tenant named by after=; 0, or 1 and answered. */
-static int page_from(struct api_call *c, uint32_t *ret_from)
+static int64_t place(const struct api_call *c, const char *name)
 {
-	const char *after = query_str(c, "after");
-	const struct tenant *t = after ? flow_tenant_find(c->api->flow, after) : NULL;
+	const struct tenant *t = flow_tenant_find(c->api->flow, name);
 
-	*ret_from = t ? flow_tenant_index(c->api->flow, t) + 1 : 0;
-	if (!after || t)
-		return 0;
-	reply_no(c, NO_BAD_REQUEST, "after", "there is no such tenant", NULL);
-	return 1;
+	return t ? (int64_t)flow_tenant_index(c->api->flow, t) : -1;
 }
 
 static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
@@ -25,10 +19,9 @@ static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
 
 void api_tenant_list(struct api_call *c)
 {
-	uint32_t from;
+	static const struct page p = { "tenants", "there is no such tenant", place, item };
 
-	if (!page_from(c, &from))
-		reply_page(c, "tenants", from, flow_ntenants(c->api->flow), item);
+	reply_page(c, &p, flow_ntenants(c->api->flow));
 }
 
 /* One alone comes with its limits and what it uses of them. */

@@ -2,17 +2,11 @@
 
 #include "api/call.h"
 
-/* The place behind the account named by after=; 0, or 1 and answered. */
-static int page_from(struct api_call *c, uint32_t *ret_from)
+static int64_t place(const struct api_call *c, const char *name)
 {
-	const char *after = query_str(c, "after");
-	const struct user *u = after ? flow_user_find(c->api->flow, after) : NULL;
+	const struct user *u = flow_user_find(c->api->flow, name);
 
-	*ret_from = u ? flow_user_index(c->api->flow, u) + 1 : 0;
-	if (!after || u)
-		return 0;
-	reply_no(c, NO_BAD_REQUEST, "after", "there is no such account", NULL);
-	return 1;
+	return u ? (int64_t)flow_user_index(c->api->flow, u) : -1;
 }
 
 static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
@@ -25,10 +19,9 @@ static json_t *item(const struct api_call *c, uint32_t i, const char **ret_name)
 
 void api_user_list(struct api_call *c)
 {
-	uint32_t from;
+	static const struct page p = { "users", "there is no such account", place, item };
 
-	if (!page_from(c, &from))
-		reply_page(c, "users", from, flow_nusers(c->api->flow), item);
+	reply_page(c, &p, flow_nusers(c->api->flow));
 }
 
 void api_user_get(struct api_call *c)
