@@ -173,17 +173,23 @@ static void stray(struct logins *all, const char *why)
 	}
 }
 
+/* Each code is a question to the provider, whoever made it up. */
+static void count(struct api_call *c)
+{
+	uint8_t addr[16];
+
+	http_peer(c->req, addr);
+	guard_wrong(c->api->guard, addr, clock_now_ms());
+}
+
 /* at < 0: of no login that this browser began.  Else it was sent away from here, or somebody made
  * up the cookie as well, which no page elsewhere can. */
 static void failed(struct api_call *c, int at, const char *code, const char *why)
 {
-	uint8_t addr[16];
-
 	if (at < 0) {
 		stray(c->api->logins, why);
 	} else {
-		http_peer(c->req, addr);
-		guard_wrong(c->api->guard, addr, clock_now_ms());
+		count(c);
 		log_info("login", "%s: %s: %s", c->api->logins->c[at].name, code, why);
 	}
 	cookie_clear(c, COOKIE_LOGIN);
@@ -259,6 +265,7 @@ static void on_left(void *arg)
 {
 	struct login *l = arg;
 
+	count(l->call);
 	fetch_cancel(l->fetch);
 	login_free(l);
 }

@@ -414,6 +414,26 @@ def test_those_who_make_codes_up_are_told_to_wait(provider, tmp_path):
         assert d.log.count("login: city") == answers.count(303) < 400
 
 
+def test_those_who_make_codes_up_and_leave_are_told_to_wait_too(provider, tmp_path):
+    """Each is a question to the provider, whether or not somebody waits for the answer."""
+    quiet = threading.Event()
+    provider.hook = lambda asked: (quiet.wait(20), (400, b"{}"))[1]
+    try:
+        with started(provider, tmp_path) as d:
+            before = wrongs(d)
+            for _ in range(3):
+                location, cookie = begin(d)
+                code, state = provider.authorize(location)
+                with pytest.raises(httpx.ReadTimeout):
+                    come_back(d, cookie, 0.3, code=code, state=state)
+            end = time.monotonic() + 5
+            while wrongs(d) < before + 3:
+                assert time.monotonic() < end, "counted by address"
+                time.sleep(0.1)
+    finally:
+        quiet.set()
+
+
 def test_no_secret_of_a_login_is_kept_or_logged(node, provider):
     location, cookie = begin(node)
     code, state = provider.authorize(location)
