@@ -237,7 +237,7 @@ int caller_find(struct api_call *c)
 	if (text)
 		return by_cookie(c, text);
 	if (certified(c))
-		return 0;
+		return !reads(c->req) && caller_not_a_foreign_page(c);
 	reply_no(c, NO_UNAUTHORIZED, NULL, "no token was given", how);
 	return 1;
 }

@@ -337,8 +337,13 @@ def test_a_page_of_another_site_does_not_use_a_certificate(mutual, authority):
     with mutual.client(token="", mine=mine) as edge:
         r = edge.post("/v1/tasks", json={"script": "true"}, headers={"Sec-Fetch-Site": "cross-site"})
         assert r.status_code == 403 and "another site" in r.json()["detail"]
-        r = edge.post("/v1/tasks", json={"script": "true"}, headers={"Sec-Fetch-Site": "same-origin"})
-        assert r.status_code == 201
+        task = edge.post("/v1/tasks", json={"script": "sleep 60"}, headers={"Sec-Fetch-Site": "same-origin"})
+        assert task.status_code == 201
+        cancel = f"/v1/tasks/{task.json()['id']}/cancel"
+        for origin in ("https://evil.example", "null"):         # an old browser, and a form without fields
+            r = edge.post(cancel, headers={"Origin": origin})
+            assert r.status_code == 403 and "another site" in r.json()["detail"], origin
+        assert edge.post(cancel, headers={"Origin": str(edge.base_url).rstrip("/")}).status_code in (200, 202)
 
 
 def test_a_certificate_of_another_authority_is_refused(mutual, tmp_path):
