@@ -50,11 +50,9 @@ static const char *redirect_check(const char *s)
 	const char *host = strstr(s, "://");
 	const char *rest = host ? strchr(host + 3, '/') : NULL;
 
-	if (oidc_url_check(s))
-		return oidc_url_check(s);
 	if (!rest || strcmp(rest, path) || strpbrk(s, " ?#@\\\"") || wire_printable(s))
 		return "must be https://HOST/v1/session/callback";
-	return NULL;
+	return oidc_url_check(s);
 }
 
 /* Words with a blank between, as RFC 6749, 3.3 spells them. */

@@ -104,12 +104,19 @@ static void get(struct provider *p, const char *url, fetch_fn fn)
 		failed(p, err.text);
 }
 
+/* A description that came by https names nothing on this machine: who wrote it is elsewhere. */
+static bool may_ask(const struct provider *p, const char *url)
+{
+	return url && strlen(url) <= URL_MAX && !oidc_url_check(url) &&
+	       (strncmp(p->c->issuer, "https:", 6) || !strncmp(url, "https:", 6));
+}
+
 /* An address that we send a browser to, or a secret: nothing in it that ends a header, or is cut off. */
-static char *endpoint(const json_t *doc, const char *name)
+static char *endpoint(const struct provider *p, const json_t *doc, const char *name)
 {
 	const char *url = json_string_value(json_object_get(doc, name));
 
-	if (!url || strlen(url) > URL_MAX || oidc_url_check(url) || strchr(url, '#'))
+	if (!may_ask(p, url) || strchr(url, '#'))
 		return NULL;
 	for (const char *s = url; *s; s++)
 		if (*s <= ' ' || *s > '~')
@@ -121,8 +128,8 @@ static void endpoints_read(struct provider *p, const json_t *doc)
 {
 	free(p->authorization);
 	free(p->token);
-	p->authorization = endpoint(doc, "authorization_endpoint");
-	p->token = endpoint(doc, "token_endpoint");
+	p->authorization = endpoint(p, doc, "authorization_endpoint");
+	p->token = endpoint(p, doc, "token_endpoint");
 	p->says_issuer = json_is_true(json_object_get(
 		doc, "authorization_response_iss_parameter_supported"));
 	if (!p->authorization || !p->token)
@@ -151,7 +158,7 @@ static void on_discovery(void *arg, const struct fetch_answer *a)
 	}
 	if (p->c->client_id)
 		endpoints_read(p, doc);
-	if (!url || strlen(url) > URL_MAX || oidc_url_check(url))
+	if (!p->c->jwks && !may_ask(p, url))
 		failed(p, "its description names no place of keys that we ask");
 	else
 		get(p, url, on_keys);
@@ -425,10 +432,21 @@ int oidc_login(struct oidc *o, uint32_t at, const char *text, const char *nonce,
 
 const char *oidc_url_check(const char *url)
 {
-	if (!strncmp(url, "https://", 8) && url[8])
-		return NULL;
-	if (!strncmp(url, "http://127.0.0.1:", 17) || !strncmp(url, "http://localhost:", 17) ||
-	    !strncmp(url, "http://[::1]:", 13))
-		return NULL;
+	static const char *const here[] = { "http://127.0.0.1:", "http://localhost:", "http://[::1]:" };
+	size_t n;
+
+	/* What stands before an @ is no host, and no port of one. */
+	if (!strncmp(url, "https://", 8)) {
+		n = strcspn(url + 8, "/?#@\\");
+		if (url[8 + n] == '@')
+			return "must not contain a user name or a password";
+		if (n && url[8 + n] != '\\')
+			return NULL;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(here); i++) {
+		n = strlen(here[i]);
+		if (!strncmp(url, here[i], n) && strchr("/?#", url[n + strspn(url + n, "0123456789")]))
+			return NULL;
+	}
 	return "must begin with https:// (or be http on this machine)";
 }

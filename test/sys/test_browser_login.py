@@ -8,6 +8,7 @@ import json
 import pathlib
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from client import Daemon, files_below  # noqa: E402
 from test_browser_session import OURS, browser, cookie_of, wrongs  # noqa: E402
 from test_oidc import Key, Provider, b64, real_provider  # noqa: E402
+from test_tls import Authority  # noqa: E402
 
 REDIRECT = "http://127.0.0.1:7070/v1/session/callback"
 SECRET = "s3cr%t with: blanks+"
@@ -488,6 +490,9 @@ def test_an_https_redirect_makes_the_cookies_of_https_behind_a_proxy(tmp_path):
     {"authorization_endpoint": "https://evil.example/\r\nSet-Cookie: a=b"}, {"authorization_endpoint": "https://x/ y"},
     {"authorization_endpoint": None}, {"token_endpoint": "http://evil.example/"}, {"token_endpoint": 7},
     {"authorization_endpoint": "https://x/" + "y" * 3000}, {"authorization_endpoint": "https://x/#frag"},
+    {"authorization_endpoint": "http://127.0.0.1:1@evil.example/a"}, {"token_endpoint": "http://localhost:@evil.example/"},
+    {"token_endpoint": "http://[::1]:80.evil.example/"}, {"token_endpoint": "https://id.city@evil.example/"},
+    {"token_endpoint": "https:///x"},
 ], ids=lambda v: str(v)[:50])
 def test_a_place_that_we_do_not_ask_is_not_gone_to(tmp_path, described):
     p = LoginProvider(tmp_path)
@@ -504,9 +509,32 @@ def test_a_place_that_we_do_not_ask_is_not_gone_to(tmp_path, described):
         p.close()
 
 
+@pytest.mark.parametrize("described", [{"authorization_endpoint": "http://127.0.0.1:1/a"},
+                                       {"token_endpoint": "http://localhost:1/t"}, {"jwks_uri": "http://[::1]:1/k"}],
+                         ids=lambda v: list(v)[0])
+def test_a_provider_elsewhere_names_no_service_of_this_machine(tmp_path, described):
+    """What it says to ask is asked from here, with the secret of the client."""
+    ca, p = Authority(tmp_path), LoginProvider(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*map(str, ca.issue("id", "/CN=id", "IP:127.0.0.1")))
+    p.server.socket = tls.wrap_socket(p.server.socket, server_side=True)
+    p.issuer, p.described = p.issuer.replace("http:", "https:"), described
+    try:
+        with Daemon(p.config(ca_file=str(ca.cert))) as d, d.client(token="") as page:
+            end = time.monotonic() + 10
+            while "that we ask" not in d.log:
+                assert time.monotonic() < end, d.log
+                time.sleep(0.1)
+            if "jwks_uri" not in described:
+                assert page.get("/v1/session/providers/city").status_code == 503
+            p.described = {}
+    finally:
+        p.close()
+
+
 @pytest.mark.parametrize("change,words", [
     ({"redirect": None}, "redirect"), ({"redirect": "http://node.city/v1/session/callback"}, "https"),
-    ({"redirect": "https://node.city/"}, "callback"), ({"redirect": "https://node.city/x/v1/session/callback"}, "callback"),
+    ({"redirect": "https://node.city/"}, "callback"), ({"redirect": "https:///v1/session/callback"}, "https"), ({"redirect": "https://node.city/x/v1/session/callback"}, "callback"),
     ({"redirect": "https://node.city/v1/session/callback?x=1"}, "callback"),
     ({"redirect": "https://u@node.city/v1/session/callback"}, "callback"), ({"scope": "profile"}, "openid"),
     ({"scope": "openid  profile"}, "openid"), ({"scope": "openid \"x\""}, "openid"), ({"client_id": ""}, "client_id"),

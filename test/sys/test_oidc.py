@@ -306,7 +306,8 @@ def test_a_description_of_another_issuer_leads_nowhere(tmp_path):
 
 
 @pytest.mark.parametrize("change,words", [
-    ({"issuer": "http://id.city"}, "https"), ({"jwks": "file:///etc/passwd"}, "https"), ({"audience": ""}, "audience"),
+    ({"issuer": "http://id.city"}, "https"), ({"issuer": "http://127.0.0.1:80@id.city"}, "https"),
+    ({"issuer": "https://me@id.city"}, "user name"), ({"jwks": "file:///etc/passwd"}, "https"), ({"audience": ""}, "audience"),
     ({"roles": {}}, "roles"), ({"roles": {"admin": ["*"]}}, "everybody"), ({"roles": {"root": ["x"]}}, "root"),
     ({"tenant": "lab"}, "one of the two"), ({"tenant_claim": None}, "one of the two"), ({"name": "a.b"}, "name"),
     ({"skew_s": 4000}, "skew_s"), ({"secret": "x"}, "secret"),
