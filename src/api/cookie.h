@@ -6,7 +6,8 @@
  *	               for it comes back from another site
  *
  * Both HttpOnly, for the whole host.  Where browsers come by https both are called __Host-…, which
- * no neighbour in the domain and nobody on the way can set (RFC 6265bis, 4.1.3.2).
+ * no neighbour in the domain and nobody on the way can set (RFC 6265bis, 4.1.3.2).  Cookies know no
+ * ports: another service of the same host name can, and gets ours.
  */
 #ifndef API_COOKIE_H
 #define API_COOKIE_H
