@@ -1,0 +1,138 @@
+// api.ts - the one way to the node: fetch with the session's cookie, refusals as they came
+
+import { useCallback, useEffect, useState } from 'react';
+
+import { langNow, tr } from './lang';
+
+// The object Error of doc/openapi.yaml; texts come in the language that was asked for.
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly detail?: string,
+    readonly hint?: string,
+    readonly field?: string,
+  ) {
+    super(message);
+  }
+
+  text(): string {
+    return [this.field, this.detail ?? this.message, this.hint].filter(Boolean).join(': ');
+  }
+}
+
+export function refusalText(e: unknown): string {
+  return e instanceof Refusal ? e.text() : String(e);
+}
+
+// Told when the node does not know us any more.
+let onStranger = () => {};
+export function whenStranger(fn: () => void): void {
+  onStranger = fn;
+}
+
+async function refusal(r: Response): Promise<Refusal> {
+  try {
+    const e = await r.json();
+    return new Refusal(r.status, e.code, e.message, e.detail ?? undefined, e.hint ?? undefined, e.field);
+  } catch {
+    return new Refusal(r.status, 'unavailable', `HTTP ${r.status}`);
+  }
+}
+
+async function ask(method: string, path: string, body?: unknown): Promise<Response> {
+  const headers: Record<string, string> = { 'Accept-Language': langNow() === 'zh' ? 'zh-CN' : 'en' };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  let r: Response;
+  try {
+    r = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch {
+    throw new Refusal(0, 'unavailable', tr('the node does not answer', '节点没有应答'));
+  }
+  if (r.ok) return r;
+  const e = await refusal(r);
+  if (r.status === 401 && path !== '/v1/session') onStranger();
+  throw e;
+}
+
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const r = await ask(method, path, body);
+  return r.status === 204 ? (undefined as T) : ((await r.json()) as T);
+}
+
+export async function text(path: string): Promise<string> {
+  return (await ask('GET', path)).text();
+}
+
+export interface Loaded<T> {
+  data?: T;
+  error?: Refusal;
+  loading: boolean;
+  reload: () => void;
+}
+
+// GET path now, again on reload(), and every `everyS` seconds while the page is looked at.
+export function useGet<T>(path: string | null, everyS = 0): Loaded<T> {
+  const [state, set] = useState<{ data?: T; error?: Refusal; loading: boolean }>({ loading: path !== null });
+  const [turn, setTurn] = useState(0);
+  const reload = useCallback(() => setTurn((n) => n + 1), []);
+
+  useEffect(() => {
+    if (path === null) return;
+    let here = true;
+    call<T>('GET', path).then(
+      (data) => here && set({ data, loading: false }),
+      (error) => here && set((s) => ({ data: s.data, error, loading: false })),
+    );
+    return () => {
+      here = false;
+    };
+  }, [path, turn]);
+  useEffect(() => {
+    if (!everyS) return;
+    const timer = setInterval(() => document.visibilityState === 'visible' && reload(), everyS * 1000);
+    return () => clearInterval(timer);
+  }, [everyS, reload]);
+  return { ...state, reload };
+}
+
+export interface Pages<T> {
+  items: T[];
+  more: boolean;
+  error?: Refusal;
+  loading: boolean;
+  next: () => void;
+  reload: () => void;
+}
+
+// A list of the API, a page at a time: {KEY: […], next}; `next` goes into the parameter `by`.
+export function usePages<T>(path: string, key: string, by = 'after'): Pages<T> {
+  const [state, set] = useState<{ items: T[]; next: unknown; error?: Refusal; loading: boolean }>(
+    { items: [], next: null, loading: true });
+  const [turn, setTurn] = useState(0);
+  const load = useCallback(async (from: unknown) => {
+    const sign = path.includes('?') ? '&' : '?';
+    const page = `${path}${sign}limit=50${from === null ? '' : `&${by}=${encodeURIComponent(String(from))}`}`;
+    return call<Record<string, unknown>>('GET', page);
+  }, [path, by]);
+
+  useEffect(() => {
+    let here = true;
+    load(null).then(
+      (d) => here && set({ items: d[key] as T[], next: d.next, loading: false }),
+      (error) => here && set({ items: [], next: null, error, loading: false }),
+    );
+    return () => {
+      here = false;
+    };
+  }, [load, key, turn]);
+  const next = useCallback(() => {
+    load(state.next).then(
+      (d) => set((s) => ({ items: [...s.items, ...(d[key] as T[])], next: d.next, loading: false })),
+      (error) => set((s) => ({ ...s, error })),
+    );
+  }, [load, key, state.next]);
+  const reload = useCallback(() => setTurn((n) => n + 1), []);
+  return { items: state.items, more: state.next !== null, error: state.error, loading: state.loading, next, reload };
+}
