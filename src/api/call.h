@@ -277,6 +277,8 @@ void streams_end(struct api *a);
 void events_watch(struct api *a, int change);   /* +1, -1: streams that want rows */
 
 /* ---- the rows' functions ---- */
+void api_home(struct api_call *c);
+void api_console(struct api_call *c);
 void api_health(struct api_call *c);
 void api_ready(struct api_call *c);
 void api_metrics(struct api_call *c);

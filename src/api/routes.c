@@ -15,6 +15,10 @@ const struct api_route api_routes[] = {
 	{ "GET", "/readyz", ROLE_PUBLIC, 0, "", api_ready, 0 },
 	{ "GET", "/metrics", ROLE_ANY, 0, "", api_metrics, SCOPE_NODE_READ },
 
+	{ "GET", "/", ROLE_PUBLIC, 0, "", api_home, 0 },
+	{ "GET", "/console/", ROLE_PUBLIC, 0, "", api_console, 0 },
+	{ "GET", "/console/{file}", ROLE_PUBLIC, 0, "", api_console, 0 },
+
 	{ "GET", "/v1/node", ROLE_ANY, 0, "", api_node, SCOPE_NODE_READ },
 	{ "GET", "/v1/accelerators", ROLE_ANY, 0, "", api_accelerators, SCOPE_NODE_READ },
 

@@ -410,6 +410,8 @@ const struct phrase phrases[] = {
 	{ "no memory for a password", "内存不足，无法处理密码" },
 	{ "the name or the password is wrong", "名称或密码错误" },
 	{ "too many passwords are being looked at", "正在核验的密码过多" },
+	{ "the console has no such file", "控制台没有此文件" },
+	{ "this program was built without its console", "此程序编译时未包含控制台" },
 	{ "too many wrong passwords", "错误密码过多" },
 
 	/* OpenID Connect */
