@@ -131,4 +131,9 @@ export function when(t: string | null | undefined): string {
   return new Date(t).toLocaleString(langNow() === 'zh' ? 'zh-CN' : 'en-GB', { hour12: false });
 }
 
+// Days of statements are those of Beijing.
+export function day(t: string): string {
+  return new Date(t).toLocaleDateString(langNow() === 'zh' ? 'zh-CN' : 'en-GB', { timeZone: 'Asia/Shanghai' });
+}
+
 export const percent = (x: number): string => `${(x * 100).toFixed(1).replace(/\.0$/, '')} %`;

@@ -37,6 +37,5 @@ void api_console(struct api_call *c)
 	http_reply_header(c->req, "Content-Security-Policy", policy);
 	http_reply_header(c->req, "Cross-Origin-Opener-Policy", "same-origin");
 	http_reply_header(c->req, "Referrer-Policy", "no-referrer");
-	http_reply_header(c->req, "X-Content-Type-Options", "nosniff");
 	http_reply(c->req, 200, f->type, f->data, (size_t)(f->end - f->data));
 }

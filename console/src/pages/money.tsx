@@ -8,7 +8,7 @@ import { call, Refusal, useGet, usePages } from '../api';
 import { langNow, tr } from '../lang';
 import { Ask, filled, List, Refused } from '../parts';
 import type { Budget, Price, Session, Statement, Voucher } from '../types';
-import { entryText, micro, percent, when, yuan } from '../words';
+import { day, entryText, micro, percent, when, yuan } from '../words';
 
 const isOperator = (who: Session): boolean => who.roles.includes('operator');
 const seesAll = (who: Session): boolean => who.roles.some((r) => r !== 'user');
@@ -102,10 +102,10 @@ function VouchersCard({ who }: { who: Session }) {
           { title: tr('Tenant', '租户'), dataIndex: 'tenant' },
           { title: tr('Title', '名称'), render: (_, v) => v.title ?? '-' },
           { title: tr('Pays', '抵扣比例'), render: (_, v) => rate(v) },
-          { title: tr('Face', '面额'), render: (_, v) => yuan(v.face_micro) },
-          { title: tr('Used', '已用'), render: (_, v) => yuan(v.used_micro) },
-          { title: tr('Reserved', '预留'), render: (_, v) => yuan(v.held_micro) },
-          { title: tr('Left', '剩余'), render: (_, v) => yuan(v.left_micro) },
+          { title: tr('Face', '面额'), align: 'right', render: (_, v) => yuan(v.face_micro) },
+          { title: tr('Used', '已用'), align: 'right', render: (_, v) => yuan(v.used_micro) },
+          { title: tr('Reserved', '预留'), align: 'right', render: (_, v) => yuan(v.held_micro) },
+          { title: tr('Left', '剩余'), align: 'right', render: (_, v) => yuan(v.left_micro) },
           { title: tr('Valid until', '有效期至'), render: (_, v) => when(v.valid_until) },
           {
             title: '',
@@ -205,22 +205,22 @@ function StatementCard({ who }: { who: Session }) {
         <Table
           size="small" rowKey={(l) => `${l.at}/${l.run_id}/${l.pool}/${l.entry}/${l.note}`} dataSource={s.data.lines} scroll={{ x: 'max-content' }}
           columns={[
-            { title: tr('When', '时间'), render: (_, l) => when(l.at) },
+            { title: tr('When', '时间'), render: (_, l) => (by === 'day' ? day(l.at) : when(l.at)) },
             { title: tr('Entry', '类型'), render: (_, l) => entryText(l.entry) },
             { title: tr('Run', '运行'), render: (_, l) => l.run_id ?? (l.runs ? `× ${l.runs}` : '-') },
             { title: tr('Pool', '资源池'), render: (_, l) => l.pool ?? '-' },
             { title: tr('Chip', '芯片'), render: (_, l) => l.chip ?? '-' },
-            { title: tr('In all', '合计'), render: (_, l) => yuan(l.total_micro) },
-            { title: tr('Own money', '自付'), render: (_, l) => yuan(l.own_micro) },
-            { title: tr('Vouchers', '算力券支付'), render: (_, l) => yuan(l.voucher_micro) },
-            { title: tr('In', '收入'), render: (_, l) => yuan(l.in_micro) },
+            { title: tr('In all', '合计'), align: 'right', render: (_, l) => yuan(l.total_micro) },
+            { title: tr('Own money', '自付'), align: 'right', render: (_, l) => yuan(l.own_micro) },
+            { title: tr('Vouchers', '算力券支付'), align: 'right', render: (_, l) => yuan(l.voucher_micro) },
+            { title: tr('In', '收入'), align: 'right', render: (_, l) => yuan(l.in_micro) },
             { title: tr('Note', '备注'), render: (_, l) => l.note ?? '' },
           ]}
           summary={() => (
             <Table.Summary.Row data-testid="sum">
               <Table.Summary.Cell index={0} colSpan={5}><strong>{tr('Sum', '总计')}</strong></Table.Summary.Cell>
               {[s.data!.sum.total_micro, s.data!.sum.own_micro, s.data!.sum.voucher_micro, s.data!.sum.in_micro].map((m, i) => (
-                <Table.Summary.Cell key={i} index={5 + i}><strong>{yuan(m)}</strong></Table.Summary.Cell>
+                <Table.Summary.Cell key={i} index={5 + i} align="right"><strong>{yuan(m)}</strong></Table.Summary.Cell>
               ))}
               <Table.Summary.Cell index={9} />
             </Table.Summary.Row>

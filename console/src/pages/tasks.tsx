@@ -21,7 +21,8 @@ function State({ task }: { task: Task }) {
 
 export function Why({ decision }: { decision: Decision }) {
   const could = decision.pools.filter((p) => p.rank);
-  const could_not = decision.pools.filter((p) => !p.rank).flatMap((p) => p.reasons.map((r, i) => ({ ...r, pool: p.pool, key: `${p.pool}/${i}`, first: i === 0 })));
+  const others = decision.pools.filter((p) => !p.rank)
+    .flatMap((p) => p.reasons.map((r, i) => ({ ...r, pool: i ? '' : p.pool, key: `${p.pool}/${i}` })));
 
   return (
     <div data-testid="why">
@@ -41,17 +42,17 @@ export function Why({ decision }: { decision: Decision }) {
             { title: tr('Transfer', '传输'), render: (_, p) => seconds(p.terms?.transfer_s) },
             { title: tr('Wait p50 / p90', '等待 p50 / p90'), render: (_, p) => `${seconds(p.terms?.wait_p50_s)} / ${seconds(p.terms?.wait_p90_s)}` },
             { title: tr('Run p50 / p90', '运行 p50 / p90'), render: (_, p) => `${seconds(p.terms?.run_p50_s)} / ${seconds(p.terms?.run_p90_s)}` },
-            { title: tr('Cost', '费用'), render: (_, p) => yuan(p.terms?.cost_micro) },
-            { title: tr('Carbon', '碳排放'), render: (_, p) => `${((p.terms?.carbon_mg ?? 0) / 1000).toFixed(1)} g` },
-            { title: tr('Score (lowest wins)', '得分（低者优先）'), render: (_, p) => yuan(p.terms?.score_micro) },
+            { title: tr('Cost', '费用'), align: 'right', render: (_, p) => yuan(p.terms?.cost_micro) },
+            { title: tr('Carbon', '碳排放'), align: 'right', render: (_, p) => `${((p.terms?.carbon_mg ?? 0) / 1000).toFixed(1)} g` },
+            { title: tr('Score (lowest wins)', '得分（低者优先）'), align: 'right', render: (_, p) => yuan(p.terms?.score_micro) },
           ]}
         />
       )}
-      {could_not.length > 0 && (
+      {others.length > 0 && (
         <Table
-          size="small" pagination={false} rowKey="key" dataSource={could_not} scroll={{ x: 'max-content' }}
+          size="small" pagination={false} rowKey="key" dataSource={others} scroll={{ x: 'max-content' }}
           columns={[
-            { title: tr('Refused', '不可用'), render: (_, r) => (r.first ? r.pool : '') },
+            { title: tr('Refused', '不可用'), dataIndex: 'pool' },
             { title: tr('Rule', '规则'), render: (_, r) => ruleText(r.reason) },
             { title: tr('Needed', '要求'), dataIndex: 'need' },
             { title: tr('There', '实际'), dataIndex: 'have' },
@@ -145,7 +146,7 @@ function NewTask({ onDone }: { onDone: () => void }) {
               <Select className="wide" options={levels.map((l) => ({ value: l, label: levelText(l) }))} />
             </Form.Item>
             <Form.Item name="stay_within" label={tr('Stay within', '不得离开区域')}><Input placeholder="cn/50" /></Form.Item>
-            <Form.Item name="budget" label={tr('Budget, yuan', '预算 元')}><InputNumber min={0.000001} max={9e9} stringMode={false} /></Form.Item>
+            <Form.Item name="budget" label={tr('Budget, yuan', '预算 元')}><InputNumber min={0.000001} max={9e9} /></Form.Item>
             <Form.Item name="prefer" label={tr('Prefer', '偏好')}>
               <Select
                 allowClear className="wide"
@@ -186,9 +187,9 @@ export function TasksPage({ who }: { who: Session }) {
           { title: tr('Tenant', '租户'), dataIndex: 'tenant' },
           { title: tr('State', '状态'), render: (_, t) => <State task={t} /> },
           { title: tr('Pool', '资源池'), render: (_, t) => t.pool ?? '-' },
-          { title: tr('Waited', '等待'), render: (_, t) => seconds(t.wait_s) },
-          { title: tr('Ran', '运行'), render: (_, t) => seconds(t.run_s) },
-          { title: tr('Cost', '费用'), render: (_, t) => yuan(t.cost_micro) },
+          { title: tr('Waited', '等待'), align: 'right', render: (_, t) => seconds(t.wait_s) },
+          { title: tr('Ran', '运行'), align: 'right', render: (_, t) => seconds(t.run_s) },
+          { title: tr('Cost', '费用'), align: 'right', render: (_, t) => yuan(t.cost_micro) },
           { title: tr('Submitted', '提交时间'), render: (_, t) => when(t.submitted_at) },
         ]}
       />
@@ -259,7 +260,7 @@ export function TaskPage({ who, id }: { who: Session; id: string }) {
             { title: tr('Started', '开始'), render: (_, r) => when(r.started_at) },
             { title: tr('Ended', '结束'), render: (_, r) => when(r.ended_at) },
             { title: tr('How', '方式'), render: (_, r) => `${endText(r.end)}${r.exit_code === null ? '' : ` ${r.exit_code}`}` },
-            { title: tr('Cost', '费用'), render: (_, r) => yuan(r.cost_micro) },
+            { title: tr('Cost', '费用'), align: 'right', render: (_, r) => yuan(r.cost_micro) },
           ]}
         />
       </Card>
