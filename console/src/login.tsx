@@ -14,7 +14,6 @@ const failures: Record<string, readonly [en: string, zh: string]> = {
   provider: ['the provider did not answer as it should', '身份提供方没有正确应答'],
   forbidden: ['the provider vouches for you, but you have no role or tenant here', '身份已确认，但您在此节点没有角色或租户'],
   large: ['the proof of the provider is too large for a browser', '身份提供方的凭证过大，浏览器无法保存'],
-  busy: ['too many logins at once; come again in a moment', '登录人数过多，请稍候再试'],
 };
 
 function failure(): string | null {

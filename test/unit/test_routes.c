@@ -44,11 +44,12 @@ static void every_row_asks_for_a_role_or_says_public(void **state)
 	}
 }
 
-static void only_health_and_login_are_public(void **state)
+static void only_health_login_and_the_console_are_public(void **state)
 {
 	for (const struct api_route *r = api_routes; r->method; r++)
 		if (r->roles & ROLE_PUBLIC)
-			assert_true(!strcmp(r->path, "/healthz") || !strcmp(r->path, "/readyz") ||
+			assert_true(!strcmp(r->path, "/") || !strncmp(r->path, "/console/", 9) ||
+				    !strcmp(r->path, "/healthz") || !strcmp(r->path, "/readyz") ||
 				    (!strcmp(r->path, "/v1/session") && !strcmp(r->method, "POST")) ||
 				    !strcmp(r->path, "/v1/session/callback") ||
 				    !strncmp(r->path, "/v1/session/providers", 21));
@@ -108,7 +109,7 @@ static void every_row_is_found_by_its_own_path(void **state)
 static void a_path_that_does_not_match_wholly_is_unknown(void **state)
 {
 	static const char *const paths[] = {
-		"/", "", "/v1", "/v1/tasks/", "/v1/tasks//runs", "/v1/tasks/1/", "/v1/tasks/1/run",
+		"", "/console", "/console//", "/console/a/b", "/v1", "/v1/tasks/", "/v1/tasks//runs", "/v1/tasks/1/", "/v1/tasks/1/run",
 		"/v1/tasks/1/runs/2", "/v1/tasks1", "/V1/tasks", "//v1/tasks", "/v1/pools//drain",
 	};
 
@@ -142,7 +143,7 @@ int main(void)
 		cmocka_unit_test(every_row_is_complete),
 		cmocka_unit_test(every_row_is_unique),
 		cmocka_unit_test(every_row_asks_for_a_role_or_says_public),
-		cmocka_unit_test(only_health_and_login_are_public),
+		cmocka_unit_test(only_health_login_and_the_console_are_public),
 		cmocka_unit_test(every_row_has_one_scope_or_is_public),
 		cmocka_unit_test(an_auditor_cannot_change_anything),
 		cmocka_unit_test(a_get_takes_no_body),

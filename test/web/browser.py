@@ -74,6 +74,10 @@ class Page:
         field = self.until(lambda: next((e for e in reversed(self.driver.find_elements(By.ID, name)) if e.is_displayed()), None))
         field.send_keys(text)
 
+    def fill_named(self, name, text):
+        """A field of a page that is not ours."""
+        self.until(lambda: next(iter(self.driver.find_elements(By.NAME, name)), None)).send_keys(text)
+
     def clear(self, name):
         from selenium.webdriver.common.keys import Keys
         self.driver.find_element(By.ID, name).send_keys(Keys.CONTROL + "a", Keys.DELETE)

@@ -1,10 +1,13 @@
 """The web console in a real browser: who gets in, what is shown to whom, what the page may not do."""
 
+import os
 import pathlib
 import re
+import socket
 import sys
 import time
 
+import httpx
 import pytest
 
 TEST = pathlib.Path(__file__).resolve().parents[1]
@@ -374,3 +377,43 @@ def test_every_code_of_the_program_has_its_words_in_the_console():
     listed = lambda pattern: set(re.split(r",\s*", re.search(pattern, api, re.S).group(1).strip()))
     assert table("states") == listed(r"    State:\n\s+enum: \[(.*?)\]")
     assert table("roles") == listed(r"    Role: \{enum: \[(.*?)\]")
+
+
+# ---- an OpenID provider ----
+
+def test_an_account_of_the_citys_provider_opens_the_console(tmp_path):
+    sys.path.insert(0, str(TEST / "sys"))
+    from test_oidc import real_provider
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        here = f"127.0.0.1:{s.getsockname()[1]}"
+    with real_provider(pathlib.Path(os.environ.get("SUANLU_BUILD", ROOT / "build"))) as issuer:
+        back = f"http://{here}/v1/session/callback"
+        client = httpx.post(f"{issuer}/oauth2/clients", json={"redirect_uris": [back]}, trust_env=False).json()
+        secret = tmp_path / "secret"
+        secret.write_text(client["client_secret"])
+        secret.chmod(0o600)
+        config = {"listen": here, "identity": {"oidc": [{
+            "name": "city", "issuer": issuer, "client_id": client["client_id"], "client_secret": str(secret), "redirect": back,
+            "title_zh": "城市统一身份", "tenant": "default", "roles": {"user": ["*"]}}]}}
+        with Daemon(config) as d, browser(here) as page:
+            page.open()
+            # Its description may still be on its way.
+            page.until(lambda: httpx.get(f"http://{here}/v1/session/providers/city", trust_env=False).status_code != 503)
+            page.click("通过城市统一身份登录")
+            page.until(lambda: page.driver.current_url.startswith(issuer))
+            page.fill_named("sub", "li\n")
+            page.sees("city.li · default", "新任务")
+            assert page.driver.current_url.startswith(f"http://{here}/console/")
+            page.go("account")
+            page.sees("身份提供方")
+            page.click("city.li · default")
+            page.click("退出登录")
+            page.sees("通过城市统一身份登录")
+            # Not let in by the provider: back at the sign-in, with a reason and without a session.
+            page.open("/console/#/login?error=denied")
+            page.driver.refresh()
+            page.sees("身份提供方未允许登录", "密码")
+            assert "suanlu" not in page.cookies()
+            assert page.complaints() == []
+            assert d.api.get("/v1/tasks").status_code == 200
