@@ -32,6 +32,12 @@ export function whenStranger(fn: () => void): void {
   onStranger = fn;
 }
 
+// A wrong old password is 401 as well.
+async function lookWhetherStranger(): Promise<void> {
+  const r = await fetch('/v1/session').catch(() => null);
+  if (r?.status === 401) onStranger();
+}
+
 async function refusal(r: Response): Promise<Refusal> {
   try {
     const e = await r.json();
@@ -52,7 +58,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
   }
   if (r.ok) return r;
   const e = await refusal(r);
-  if (r.status === 401 && path !== '/v1/session') onStranger();
+  if (r.status === 401 && path !== '/v1/session') void lookWhetherStranger();
   throw e;
 }
 

@@ -1,9 +1,9 @@
 // console.tsx - the frame: what may be looked at by whom, and the page that the address names
 
-import { Alert, Button, Dropdown, Layout, Menu, Tag } from 'antd';
+import { Alert, App, Button, Dropdown, Layout, Menu, Tag } from 'antd';
 import { type ReactNode, useEffect, useState } from 'react';
 
-import { call, useGet } from './api';
+import { call, Refusal, refusalText, useGet } from './api';
 import { type Lang, tr } from './lang';
 import { LangSwitch } from './login';
 import { AccountPage } from './pages/account';
@@ -55,8 +55,17 @@ function useHash(): string {
 }
 
 function Who({ who, onOut }: { who: Session; onOut: () => void }) {
+  const { message } = App.useApp();
   const out = async () => {
-    await call('DELETE', '/v1/session').catch(() => {});
+    try {
+      await call('DELETE', '/v1/session');
+    } catch (e) {
+      // Whoever goes away believing it would leave the session to the next one at this desk.
+      if (!(e instanceof Refusal && e.status === 401)) {
+        message.error(`${tr('You are still signed in', '尚未退出登录')}: ${refusalText(e)}`);
+        return;
+      }
+    }
     location.hash = '';
     onOut();
   };

@@ -1,6 +1,6 @@
 // root.tsx - language, who is here, and what follows from it: the sign-in or the console
 
-import { App as Antd, ConfigProvider, Result, Spin } from 'antd';
+import { App as Antd, Button, ConfigProvider, Modal, Result, Spin } from 'antd';
 import en from 'antd/locale/en_US';
 import zh from 'antd/locale/zh_CN';
 import { useCallback, useEffect, useState } from 'react';
@@ -14,22 +14,31 @@ import type { Session } from './types';
 function Inside({ changeLang }: { changeLang: (l: Lang) => void }) {
   const [who, setWho] = useState<Session | null>();       // undefined: not asked yet
   const [error, setError] = useState<Refusal>();
+  const [ended, setEnded] = useState(false);
   const look = useCallback(() => {
     setError(undefined);
-    call<Session>('GET', '/v1/session').then(setWho, (e: Refusal) => {
+    call<Session>('GET', '/v1/session').then((s) => { setWho(s); setEnded(false); }, (e: Refusal) => {
       if (e.status === 401) setWho(null);
       else setError(e);
     });
   }, []);
 
   useEffect(() => {
-    whenStranger(() => setWho(null));
+    whenStranger(() => setEnded(true));
     look();
   }, [look]);
-  if (error) return <Result status="warning" title={tr('The node does not answer', '节点没有应答')} subTitle={error.text()} />;
+  if (error) return <Result status="warning" title={tr('The console cannot begin', '控制台无法启动')} subTitle={error.text()} extra={<Button onClick={look}>{tr('Again', '重试')}</Button>} />;
   if (who === undefined) return <Spin fullscreen />;
   if (who === null) return <Login onIn={look} changeLang={changeLang} />;
-  return <Console who={who} onOut={() => setWho(null)} changeLang={changeLang} />;
+  // Under a session that ended the page stays, with what was typed into it, for the same person.
+  return (
+    <>
+      <Console key={`${who.tenant}/${who.user ?? who.name}`} who={who} onOut={() => setWho(null)} changeLang={changeLang} />
+      <Modal open={ended} closable={false} footer={null} className="again" styles={{ mask: { background: '#f5f7fa' } }} zIndex={2000} destroyOnHidden>
+        <Login onIn={look} changeLang={changeLang} />
+      </Modal>
+    </>
+  );
 }
 
 export function Root() {

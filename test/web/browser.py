@@ -105,6 +105,11 @@ class Page:
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
         self.driver.execute_script("localStorage.clear(); sessionStorage.clear(); location.hash = ''")
 
+    def line(self, latency=0, offline=False):
+        """Between the page and the node, from now on: milliseconds there and back, or nothing at all."""
+        self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {
+            "offline": offline, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1})
+
     def part(self, testid):
         return self.until(lambda: next(iter(self.driver.find_elements(By.CSS_SELECTOR, f"[data-testid={testid}]")), None)).text
 

@@ -52,6 +52,7 @@ def chromium(node):
 @pytest.fixture
 def page(chromium):
     """Nobody is signed in; at the end the browser must have had nothing to complain about."""
+    chromium.line()
     chromium.open()
     chromium.forget()
     chromium.open()
@@ -155,6 +156,46 @@ def test_a_session_that_was_revoked_leads_back_to_the_sign_in(page, node):
         assert api.delete("/v1/session").status_code == 204
     page.go("pools")
     page.sees("密码", "令牌")
+
+
+def test_a_session_that_ends_leaves_the_page_and_what_was_typed(page, node):
+    sign_in(page, node, "wang")
+    page.click("新任务")
+    page.fill("script", "echo typed before the end")
+    with node.client(page.cookies()["suanlu"]["value"]) as api:
+        assert api.delete("/v1/session").status_code == 204
+    page.click("提交")
+    page.fill("user", "wang")
+    page.fill("password", PASSWORD)
+    page.click("登录")
+    page.until(lambda: not page.part_is_there("user"))
+    page.click("提交")
+    page.sees("完成")
+
+
+def test_a_wrong_old_password_is_refused_and_ends_nothing(page, node):
+    sign_in(page, node, "wang")
+    page.go("account")
+    page.click("修改密码")
+    page.fill("old", "not this one at all")
+    page.fill("new", PASSWORD + " and more")
+    page.click("修改密码", within="//div[contains(@class, 'ant-modal')]")
+    page.sees("名称或密码错误")
+    time.sleep(0.5)
+    assert page.part_is_there("new") and not page.part_is_there("user")
+
+
+def test_a_sign_out_that_did_not_arrive_is_told(page, node):
+    sign_in(page, node, "wang")
+    page.click("wang · lab")
+    page.line(offline=True)
+    page.click("退出登录")
+    page.sees("尚未退出登录", "wang · lab")
+    page.line()
+    page.click("wang · lab")
+    page.click("退出登录")
+    page.sees("令牌")
+    assert page.cookies() == {}
 
 
 # ---- who sees what ----
