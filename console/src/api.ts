@@ -1,6 +1,6 @@
 // api.ts - the one way to the node: fetch with the session's cookie, refusals as they came
 
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { langNow, tr } from './lang';
 
@@ -64,7 +64,12 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
 
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const r = await ask(method, path, body);
-  return r.status === 204 ? (undefined as T) : ((await r.json()) as T);
+  if (r.status === 204) return undefined as T;
+  try {
+    return (await r.json()) as T;
+  } catch {
+    throw new Refusal(0, 'unavailable', tr('the answer is not one of a node', '应答不是来自节点'));
+  }
 }
 
 export async function text(path: string): Promise<string> {
@@ -80,27 +85,33 @@ export interface Loaded<T> {
 
 // GET path now, again on reload(), and every `everyS` seconds while the page is looked at.
 export function useGet<T>(path: string | null, everyS = 0): Loaded<T> {
-  const [state, set] = useState<{ data?: T; error?: Refusal; loading: boolean }>({ loading: path !== null });
+  const [state, set] = useState<{ of: string | null; data?: T; error?: Refusal }>({ of: null });
+  const busy = useRef(false);
   const [turn, setTurn] = useState(0);
   const reload = useCallback(() => setTurn((n) => n + 1), []);
 
   useEffect(() => {
     if (path === null) return;
     let here = true;
+    busy.current = true;
     call<T>('GET', path).then(
-      (data) => here && set({ data, loading: false }),
-      (error) => here && set((s) => ({ data: s.data, error, loading: false })),
-    );
+      (data) => here && set({ of: path, data }),
+      (error) => here && set((s) => ({ of: path, data: s.of === path ? s.data : undefined, error })),
+    ).finally(() => {
+      if (here) busy.current = false;
+    });
     return () => {
       here = false;
     };
   }, [path, turn]);
   useEffect(() => {
     if (!everyS) return;
-    const timer = setInterval(() => document.visibilityState === 'visible' && reload(), everyS * 1000);
+    // A slow answer is waited for, or none would ever be seen.
+    const timer = setInterval(() => document.visibilityState === 'visible' && !busy.current && reload(), everyS * 1000);
     return () => clearInterval(timer);
   }, [everyS, reload]);
-  return { ...state, reload };
+  // What was answered for another path is not of this one.
+  return state.of === path ? { ...state, loading: false, reload } : { loading: path !== null, reload };
 }
 
 export interface Pages<T> {
@@ -114,8 +125,8 @@ export interface Pages<T> {
 
 // A list of the API, a page at a time: {KEY: […], next}; `next` goes into the parameter `by`.
 export function usePages<T>(path: string, key: string, by = 'after'): Pages<T> {
-  const [state, set] = useState<{ items: T[]; next: unknown; error?: Refusal; loading: boolean }>(
-    { items: [], next: null, loading: true });
+  const [state, set] = useState<{ of: string | null; items: T[]; next: unknown; error?: Refusal }>(
+    { of: null, items: [], next: null });
   const [turn, setTurn] = useState(0);
   const load = useCallback(async (from: unknown) => {
     const sign = path.includes('?') ? '&' : '?';
@@ -126,19 +137,22 @@ export function usePages<T>(path: string, key: string, by = 'after'): Pages<T> {
   useEffect(() => {
     let here = true;
     load(null).then(
-      (d) => here && set({ items: d[key] as T[], next: d.next, loading: false }),
-      (error) => here && set({ items: [], next: null, error, loading: false }),
+      (d) => here && set({ of: path, items: d[key] as T[], next: d.next }),
+      (error) => here && set({ of: path, items: [], next: null, error }),
     );
     return () => {
       here = false;
     };
-  }, [load, key, turn]);
+  }, [load, path, key, turn]);
+  // Pressed twice, or answered when the list is another one: once, or not at all.
   const next = useCallback(() => {
-    load(state.next).then(
-      (d) => set((s) => ({ items: [...s.items, ...(d[key] as T[])], next: d.next, loading: false })),
-      (error) => set((s) => ({ ...s, error })),
+    const at = state.next;
+    load(at).then(
+      (d) => set((s) => (s.of === path && s.next === at ? { of: path, items: [...s.items, ...(d[key] as T[])], next: d.next } : s)),
+      (error) => set((s) => (s.of === path ? { ...s, error } : s)),
     );
-  }, [load, key, state.next]);
+  }, [load, path, key, state.next]);
   const reload = useCallback(() => setTurn((n) => n + 1), []);
-  return { items: state.items, more: state.next !== null, error: state.error, loading: state.loading, next, reload };
+  const mine = state.of === path;
+  return { items: mine ? state.items : [], more: mine && state.next !== null, error: mine ? state.error : undefined, loading: !mine, next, reload };
 }

@@ -54,6 +54,15 @@ function useHash(): string {
   return hash;
 }
 
+// What somebody typed behind the # need not be an escape.
+function plain(s: string): string {
+  try {
+    return decodeURIComponent(s);
+  } catch {
+    return s;
+  }
+}
+
 function Who({ who, onOut }: { who: Session; onOut: () => void }) {
   const { message } = App.useApp();
   const out = async () => {
@@ -108,7 +117,7 @@ export function Console({ who, onOut, changeLang }: { who: Session; onOut: () =>
                         '此节点由单个令牌兼任所有角色，仅供试用；建立首个账号后三员分立即生效。')}
             />
           )}
-          <div key={`${place.key}/${rest}`}>{place.page(who, decodeURIComponent(rest))}</div>
+          <div key={`${place.key}/${rest}`}>{place.page(who, plain(rest))}</div>
         </Layout.Content>
       </Layout>
     </Layout>

@@ -355,6 +355,40 @@ def test_a_sum_that_is_none_is_refused_before_it_is_sent(page, node):
     page.sees("最多六位小数")
 
 
+# ---- what the line and the address do to it ----
+
+def test_an_address_that_is_no_escape_breaks_nothing_and_leads_nowhere_else(page, node):
+    sign_in(page, node, "wang")
+    page.go("tasks/%")
+    page.sees("wang · lab")
+    page.asked()
+    page.go("tasks/..%2Fpools%2Fcentre")
+    page.until(lambda: any("/v1/tasks/..%2Fpools%2Fcentre" in url for url in page.asked()))
+    assert "取消任务" not in page.text()
+
+
+def test_a_line_slower_than_the_page_looks_again_shows_the_task(page, node):
+    with api(node, "wang") as wang:
+        task = wang.submit(script="sleep 60", name="slowly-seen")
+    sign_in(page, node, "wang")
+    page.line(latency=3000)
+    page.go(f"tasks/{task['id']}")
+    page.sees("slowly-seen")
+    page.line()
+    with api(node, "wang") as wang:
+        wang.post(f"/v1/tasks/{task['id']}/cancel")
+
+
+def test_the_budget_of_one_tenant_is_not_shown_as_that_of_another(page, node):
+    sign_in(page, node, "ops")
+    page.go("money")
+    page.part("budget")
+    page.line(offline=True)
+    page.driver.find_element("css selector", ".ant-input-search input").send_keys("x\n")
+    page.sees("节点没有应答")
+    assert not page.driver.find_elements("css selector", "[data-testid=budget]")
+
+
 # ---- audit ----
 
 def test_an_auditor_sees_the_chain_and_that_it_was_read(page, node):

@@ -21,7 +21,7 @@ function Chain({ last }: { last: number }) {
         { title: tr('When', '时间'), render: (_, e) => when(e.at) },
         { title: tr('What', '内容'), render: (_, e) => <>{e.kind} {e.fault && <Tag color="error">{tr('altered', '被篡改')}: {e.fault}</Tag>}</> },
         { title: tr('Who', '操作者'), dataIndex: 'actor' },
-        { title: tr('Task', '任务'), render: (_, e) => (e.task ? <a href={`#/tasks/${e.task}`}>{e.task}</a> : '-') },
+        { title: tr('Task', '任务'), render: (_, e) => (e.subject ? <a href={`#/tasks/${e.subject}`}>{e.subject}</a> : '-') },
         { title: tr('Hash', '哈希'), render: (_, e) => <span className="mono" title={e.hash}>{e.hash.slice(0, 16)}…</span> },
       ]}
     />

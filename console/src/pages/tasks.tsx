@@ -205,12 +205,17 @@ function Log({ id, stream, turn }: { id: string; stream: string; turn: string })
   const [out, setOut] = useState('');
 
   useEffect(() => {
-    text(`/v1/tasks/${id}/logs?stream=${stream}`).then(setOut, (e) => setOut(refusalText(e)));
+    let here = true;
+    text(`/v1/tasks/${id}/logs?stream=${stream}`).then((s) => here && setOut(s), (e) => here && setOut(refusalText(e)));
+    return () => {
+      here = false;
+    };
   }, [id, stream, turn]);
   return <pre className="log" data-testid={stream}>{out || tr('(nothing)', '（无）')}</pre>;
 }
 
-export function TaskPage({ who, id }: { who: Session; id: string }) {
+export function TaskPage({ who, id: typed }: { who: Session; id: string }) {
+  const id = encodeURIComponent(typed);
   const task = useGet<Task>(`/v1/tasks/${id}`, 2);
   const decisions = useGet<{ decisions: (Decision & { seq: number | null })[] }>(`/v1/tasks/${id}/decisions?limit=100`, 5);
   const runs = useGet<{ runs: Run[] }>(`/v1/tasks/${id}/runs`, 5);
