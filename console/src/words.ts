@@ -128,10 +128,12 @@ export function seconds(s: number | null | undefined): string {
 
 export function when(t: string | null | undefined): string {
   if (!t) return '-';
-  return new Date(t).toLocaleString(langNow() === 'zh' ? 'zh-CN' : 'en-GB', { hour12: false });
+  return new Date(t).toLocaleString(langNow() === 'zh' ? 'zh-CN' : 'en-GB', { hourCycle: 'h23' });
 }
 
-// Days of statements are those of Beijing.
+// Days of statements are those of Beijing, wherever the browser is.
+export const today = (): string => new Date().toLocaleDateString('sv-SE', { timeZone: 'Asia/Shanghai' });
+
 export function day(t: string): string {
   return new Date(t).toLocaleDateString(langNow() === 'zh' ? 'zh-CN' : 'en-GB', { timeZone: 'Asia/Shanghai' });
 }

@@ -170,7 +170,7 @@ def test_a_session_that_ends_leaves_the_page_and_what_was_typed(page, node):
     page.click("登录")
     page.until(lambda: not page.part_is_there("user"))
     page.click("提交")
-    page.sees("完成")
+    page.sees("已完成")
 
 
 def test_a_wrong_old_password_is_refused_and_ends_nothing(page, node):
@@ -343,6 +343,7 @@ def test_an_operator_issues_a_voucher_and_it_is_listed(page, node):
     page.sees("¥10,000.50", "国产卡 30 %，其他 20 %")
     made = node.api.get("/v1/vouchers").json()["vouchers"]
     assert made[0]["face_micro"] == 10_000_500_000
+    assert made[0]["valid_until"] == "2030-12-31T15:59:59.000Z", "to the end of the day, in Beijing"
 
 
 def test_a_sum_that_is_none_is_refused_before_it_is_sent(page, node):
@@ -387,6 +388,17 @@ def test_the_budget_of_one_tenant_is_not_shown_as_that_of_another(page, node):
     page.driver.find_element("css selector", ".ant-input-search input").send_keys("x\n")
     page.sees("节点没有应答")
     assert not page.driver.find_elements("css selector", "[data-testid=budget]")
+
+
+def test_a_title_that_cannot_be_taken_away_is_not_passed_over(page, node):
+    assert node.api.post("/v1/tenants", json={"name": "titled", "title": "not for long"}).status_code == 201
+    sign_in(page, node, "boss")
+    page.go("people")
+    page.click("修改", within="//tr[.//*[text()='titled']]")
+    page.until(lambda: page.part_is_there("title"))
+    page.clear("title")
+    page.click("修改", within="//div[contains(@class, 'ant-modal')]")
+    page.sees("title: ")
 
 
 # ---- audit ----

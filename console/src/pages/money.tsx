@@ -8,7 +8,7 @@ import { call, Refusal, useGet, usePages } from '../api';
 import { langNow, tr } from '../lang';
 import { Ask, filled, List, Refused } from '../parts';
 import type { Budget, Price, Session, Statement, Voucher } from '../types';
-import { day, entryText, micro, percent, when, yuan } from '../words';
+import { day, today, entryText, micro, percent, when, yuan } from '../words';
 
 const isOperator = (who: Session): boolean => who.roles.includes('operator');
 const seesAll = (who: Session): boolean => who.roles.some((r) => r !== 'user');
@@ -70,7 +70,8 @@ function VouchersCard({ who }: { who: Session }) {
     if (face_micro === null || cap === null) throw new Refusal(0, 'bad_request', '', tr('a sum in yuan, six decimals at most', '金额以元为单位，最多六位小数'));
     await call('POST', '/v1/vouchers', filled({
       issuer: v.issuer, tenant: v.tenant, title: v.title, source: v.source, face_micro, year_cap_micro: cap,
-      rate: { domestic: v.domestic / 100, other: v.other / 100 }, valid_until: v.until.toISOString(),
+      // The day that was picked is the last one, as it is counted in Beijing.
+      rate: { domestic: v.domestic / 100, other: v.other / 100 }, valid_until: `${v.until.format('YYYY-MM-DD')}T23:59:59+08:00`,
     }));
     pages.reload();
   };
@@ -169,7 +170,7 @@ function PricesCard({ who }: { who: Session }) {
 // ---- a month ----
 
 function StatementCard({ who }: { who: Session }) {
-  const [month, setMonth] = useState(dayjs());
+  const [month, setMonth] = useState(dayjs(today()));
   const [party, setParty] = useState<'tenant' | 'owner' | 'issuer'>('tenant');
   const [name, setName] = useState(who.tenant);
   const [by, setBy] = useState('day');

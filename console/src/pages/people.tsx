@@ -12,6 +12,9 @@ import { percent, roleNames, roleText, when } from '../words';
 const isAdmin = (who: Session): boolean => who.roles.includes('admin');
 const keeps = (who: Session): boolean => isAdmin(who) || who.roles.includes('security');
 
+// One that is there cannot be taken away, which the node says; it is not passed over in silence.
+const titled = (v: object, was: string): object => (was ? { ...filled(v), title: (v as { title?: string }).title ?? '' } : filled(v));
+
 const roleOptions = () => roleNames.map((r) => ({ value: r, label: roleText(r) }));
 
 function On({ disabled }: { disabled: boolean }) {
@@ -46,7 +49,7 @@ function Tenants({ who }: { who: Session }) {
             title: '',
             render: (_, t) => isAdmin(who) && (
               <Ask small button={tr('Change', '修改')} title={t.name} initial={{ title: t.title, disabled: t.disabled }}
-                onGo={async (v: object) => { await call('POST', `/v1/tenants/${t.name}`, filled(v)); pages.reload(); }}
+                onGo={async (v: object) => { await call('POST', `/v1/tenants/${t.name}`, titled(v, t.title)); pages.reload(); }}
               >
                 <Form.Item name="title" label={tr('Title', '全称')}><Input maxLength={127} /></Form.Item>
                 <Form.Item name="disabled" label={tr('Shut', '停用')} valuePropName="checked"><Switch /></Form.Item>
@@ -147,7 +150,7 @@ function Users({ who }: { who: Session }) {
             render: (_, u) => keeps(who) && (
               <Space>
                 <Ask small button={tr('Change', '修改')} title={u.name} initial={{ roles: u.roles, title: u.title, disabled: u.disabled }}
-                  onGo={async (v: object) => { await call('POST', `/v1/users/${u.name}`, filled(v)); pages.reload(); }}
+                  onGo={async (v: object) => { await call('POST', `/v1/users/${u.name}`, titled(v, u.title)); pages.reload(); }}
                 >
                   <Form.Item name="title" label={tr('Title', '姓名或用途')}><Input maxLength={127} /></Form.Item>
                   <Form.Item name="roles" label={tr('Roles', '角色')}><Select mode="multiple" options={roleOptions()} /></Form.Item>
