@@ -40,13 +40,13 @@ export const ruleText = (code: string): string => said(rules, code);
 const states: Words = {
   submitted: ['submitted', '已提交'],
   waiting: ['waiting', '等待中'],
-  sending: ['sending', '发送中'],
-  queued: ['queued', '排队中'],
+  sending: ['sending', '派发中'],
+  queued: ['queued', '已入队'],
   running: ['running', '运行中'],
-  done: ['done', '完成'],
+  done: ['done', '已完成'],
   failed: ['failed', '失败'],
   cancelled: ['cancelled', '已取消'],
-  refused: ['refused', '被拒绝'],
+  refused: ['refused', '已拒绝'],
 };
 export const stateNames = Object.keys(states);
 export const stateText = (code: string): string => said(states, code);
@@ -64,7 +64,7 @@ export const outcomeText = (code: string): string => said(outcomes, code);
 
 const roles: Words = {
   user: ['user', '用户'],
-  operator: ['operator', '运维员'],
+  operator: ['operator', '运维人员'],
   admin: ['admin', '系统管理员'],
   security: ['security', '安全管理员'],
   auditor: ['auditor', '审计员'],
@@ -88,7 +88,7 @@ const entries: Words = {
   refund: ['refund', '退款'],
   budget: ['budget', '预算'],
   voucher: ['voucher', '算力券'],
-  withdrawal: ['withdrawal', '撤销'],
+  withdrawal: ['withdrawal', '撤回'],
 };
 export const entryText = (code: string): string => said(entries, code);
 

@@ -269,7 +269,7 @@ def test_a_refused_task_names_the_rule_and_both_figures(page, node):
         task = wang.submit(script="true", data_level="core", name="secret-work")
     sign_in(page, node, "wang")
     page.go(f"tasks/{task['id']}")
-    page.sees("被拒绝")
+    page.sees("已拒绝")
     why = page.part("why")
     assert "数据级别" in why and "核心" in why and "4" in why and "centre" in why
 

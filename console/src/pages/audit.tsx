@@ -19,7 +19,7 @@ function Chain({ last }: { last: number }) {
       columns={[
         { title: tr('No.', '序号'), dataIndex: 'no' },
         { title: tr('When', '时间'), render: (_, e) => when(e.at) },
-        { title: tr('What', '内容'), render: (_, e) => <>{e.kind} {e.fault && <Tag color="error">{tr('altered', '被篡改')}: {e.fault}</Tag>}</> },
+        { title: tr('What', '内容'), render: (_, e) => <>{e.kind} {e.fault && <Tag color="error">{tr('altered', '已被改动')}: {e.fault}</Tag>}</> },
         { title: tr('Who', '操作者'), dataIndex: 'actor' },
         { title: tr('Task', '任务'), render: (_, e) => (e.subject ? <a href={`#/tasks/${e.subject}`}>{e.subject}</a> : '-') },
         { title: tr('Hash', '哈希'), render: (_, e) => <span className="mono" title={e.hash}>{e.hash.slice(0, 16)}…</span> },
@@ -38,7 +38,7 @@ export function AuditPage() {
     >
       <p className="muted">
         {tr('The last entries. The whole chain: suanlu audit export; whether it was altered: suanlu audit verify. Reading it is recorded.',
-            '最近的记录。导出完整链：suanlu audit export；验证是否被篡改：suanlu audit verify。查阅本身也会被记录。')}
+            '最近的记录。导出完整链：suanlu audit export；检查是否被改动：suanlu audit verify。查阅本身也会被记录。')}
       </p>
       <Refused error={head.error} />
       {head.data && <Chain last={head.data.no} />}

@@ -110,9 +110,9 @@ function VouchersCard({ who }: { who: Session }) {
           { title: tr('Valid until', '有效期至'), render: (_, v) => when(v.valid_until) },
           {
             title: '',
-            render: (_, v) => (v.withdrawn ? <Tag>{tr('withdrawn', '已撤销')}</Tag> : isOperator(who) && (
+            render: (_, v) => (v.withdrawn ? <Tag>{tr('withdrawn', '已撤回')}</Tag> : isOperator(who) && (
               <Ask<{ reason: string }>
-                small danger button={tr('Withdraw', '撤销')} title={tr(`Withdraw voucher ${v.id}?`, `撤销算力券 ${v.id}？`)}
+                small danger button={tr('Withdraw', '撤回')} title={tr(`Withdraw voucher ${v.id}?`, `撤回算力券 ${v.id}？`)}
                 onGo={async (r) => { await call('POST', `/v1/vouchers/${v.id}/withdraw`, r); pages.reload(); }}
               >
                 <Form.Item name="reason" label={tr('Reason', '原因')} rules={[{ required: true }]}><Input maxLength={400} /></Form.Item>

@@ -52,7 +52,7 @@ export function Why({ decision }: { decision: Decision }) {
         <Table
           size="small" pagination={false} rowKey="key" dataSource={others} scroll={{ x: 'max-content' }}
           columns={[
-            { title: tr('Refused', '不可用'), dataIndex: 'pool' },
+            { title: tr('Refused', '未入选'), dataIndex: 'pool' },
             { title: tr('Rule', '规则'), render: (_, r) => ruleText(r.reason) },
             { title: tr('Needed', '要求'), dataIndex: 'need' },
             { title: tr('There', '实际'), dataIndex: 'have' },
@@ -150,7 +150,7 @@ function NewTask({ onDone }: { onDone: () => void }) {
             <Form.Item name="prefer" label={tr('Prefer', '偏好')}>
               <Select
                 allowClear className="wide"
-                options={[['fastest', '最快'], ['cheapest', '最省'], ['greenest', '最绿'], ['balanced', '均衡']]
+                options={[['fastest', '最快'], ['cheapest', '最省钱'], ['greenest', '最绿色'], ['balanced', '均衡']]
                   .map(([value, zh]) => ({ value, label: tr(value, zh) }))}
               />
             </Form.Item>
