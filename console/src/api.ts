@@ -72,8 +72,12 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
   }
 }
 
-export async function text(path: string): Promise<string> {
-  return (await ask('GET', path)).text();
+// The end of a log, so many bytes of it at most.
+export async function tail(path: string, most: number): Promise<{ text: string; cut: boolean }> {
+  let r = await ask('GET', `${path}&limit=${most}`);
+  const size = Number(r.headers.get('X-Log-Size'));
+  if (size > most) r = await ask('GET', `${path}&limit=${most}&offset=${size - most}`);
+  return { text: await r.text(), cut: size > most };
 }
 
 export interface Loaded<T> {

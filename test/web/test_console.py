@@ -264,6 +264,16 @@ def test_before_a_task_is_sent_limits_and_the_place_are_shown(page, node):
     page.sees("完成", "from the console")
 
 
+def test_what_a_run_writes_is_seen_while_it_runs_and_to_its_end(page, node):
+    with api(node, "wang") as wang:
+        task = wang.submit(script="echo begun; sleep 6; head -c 300000 /dev/zero | tr '\\0' x; echo; echo the very end; sleep 60")
+        sign_in(page, node, "wang")
+        page.go(f"tasks/{task['id']}")
+        page.sees("begun")
+        page.sees("the very end", "仅显示末尾", "运行中")
+        assert wang.post(f"/v1/tasks/{task['id']}/cancel").status_code == 202
+
+
 def test_a_refused_task_names_the_rule_and_both_figures(page, node):
     with api(node, "wang") as wang:
         task = wang.submit(script="true", data_level="core", name="secret-work")

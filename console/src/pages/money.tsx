@@ -8,7 +8,7 @@ import { call, Refusal, useGet, usePages } from '../api';
 import { langNow, tr } from '../lang';
 import { Ask, filled, List, Refused } from '../parts';
 import type { Budget, Price, Session, Statement, Voucher } from '../types';
-import { day, today, entryText, micro, percent, when, yuan } from '../words';
+import { day, entryText, micro, percent, today, when, yuan } from '../words';
 
 const isOperator = (who: Session): boolean => who.roles.includes('operator');
 const seesAll = (who: Session): boolean => who.roles.some((r) => r !== 'user');

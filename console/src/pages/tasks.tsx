@@ -3,7 +3,7 @@
 import { Alert, Button, Card, Descriptions, Form, Input, InputNumber, Modal, Select, Space, Table, Tag } from 'antd';
 import { useEffect, useState } from 'react';
 
-import { call, refusalText, text, useGet, usePages } from '../api';
+import { call, refusalText, tail, useGet, usePages } from '../api';
 import { langNow, tr } from '../lang';
 import { Ask, filled, List, Refused } from '../parts';
 import type { Budget, Candidate, Decision, Quota, Reason, Run, Session, Task } from '../types';
@@ -201,17 +201,29 @@ export function TasksPage({ who }: { who: Session }) {
 
 const over = (t: Task): boolean => ['done', 'failed', 'cancelled', 'refused'].includes(t.state);
 
-function Log({ id, stream, turn }: { id: string; stream: string; turn: string }) {
-  const [out, setOut] = useState('');
+function Log({ id, stream, live, turn }: { id: string; stream: string; live: boolean; turn: string }) {
+  const [out, setOut] = useState({ text: '', cut: false });
 
   useEffect(() => {
     let here = true;
-    text(`/v1/tasks/${id}/logs?stream=${stream}`).then((s) => here && setOut(s), (e) => here && setOut(refusalText(e)));
+    let timer: ReturnType<typeof setTimeout>;
+    const look = () => tail(`/v1/tasks/${id}/logs?stream=${stream}`, 65536)
+      .then((piece) => here && setOut(piece), (e) => here && setOut({ text: refusalText(e), cut: false }))
+      .finally(() => {
+        if (here && live) timer = setTimeout(look, 5000);
+      });
+    void look();
     return () => {
       here = false;
+      clearTimeout(timer);
     };
-  }, [id, stream, turn]);
-  return <pre className="log" data-testid={stream}>{out || tr('(nothing)', '（无）')}</pre>;
+  }, [id, stream, live, turn]);
+  return (
+    <>
+      {out.cut && <div className="muted">{tr(`The end of it; all: suanlu logs ${id}`, `仅显示末尾；完整内容：suanlu logs ${id}`)}</div>}
+      <pre className="log" data-testid={stream}>{out.text || tr('(nothing)', '（无）')}</pre>
+    </>
+  );
 }
 
 export function TaskPage({ who, id: typed }: { who: Session; id: string }) {
@@ -272,7 +284,7 @@ export function TaskPage({ who, id: typed }: { who: Session; id: string }) {
       {t.attempt > 0 && (
         <Card title={tr('What it wrote', '输出日志')}>
           {['stdout', 'stderr'].map((s) => (
-            <div key={s} className="gap"><div className="muted">{s}</div><Log id={id} stream={s} turn={t.state} /></div>
+            <div key={s} className="gap"><div className="muted">{s}</div><Log id={id} stream={s} live={!over(t)} turn={t.state} /></div>
           ))}
         </Card>
       )}
