@@ -1,6 +1,6 @@
 // root.tsx - language, who is here, and what follows from it: the sign-in or the console
 
-import { App as Antd, Button, ConfigProvider, Modal, Result, Spin } from 'antd';
+import { Alert, App as Antd, Button, ConfigProvider, Modal, Result, Spin } from 'antd';
 import en from 'antd/locale/en_US';
 import zh from 'antd/locale/zh_CN';
 import { useCallback, useEffect, useState } from 'react';
@@ -34,7 +34,8 @@ function Inside({ changeLang }: { changeLang: (l: Lang) => void }) {
   return (
     <>
       <Console key={`${who.tenant}/${who.user ?? who.name}`} who={who} onOut={() => setWho(null)} changeLang={changeLang} />
-      <Modal open={ended} closable={false} footer={null} className="again" styles={{ mask: { background: '#f5f7fa' } }} zIndex={2000} destroyOnHidden>
+      <Modal open={ended} closable={false} footer={null} className="again" styles={{ mask: { background: '#f5f7fa' } }} zIndex={2000} width={400} destroyOnHidden>
+        <Alert type="info" showIcon className="gap" title={tr('Your session is over. What you typed is kept.', '登录已过期，已填写的内容仍保留。')} />
         <Login onIn={look} changeLang={changeLang} />
       </Modal>
     </>

@@ -165,10 +165,11 @@ def test_a_session_that_ends_leaves_the_page_and_what_was_typed(page, node):
     with node.client(page.cookies()["suanlu"]["value"]) as api:
         assert api.delete("/v1/session").status_code == 204
     page.click("提交")
+    page.sees("已填写的内容仍保留")
     page.fill("user", "wang")
     page.fill("password", PASSWORD)
     page.click("登录")
-    page.until(lambda: not page.part_is_there("user"))
+    page.until(lambda: page.quiet(lambda: not page.part_is_there("user")))
     page.click("提交")
     page.sees("已完成")
 
