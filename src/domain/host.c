@@ -142,6 +142,18 @@ bool host_inner(const char *url)
 	return inner_v4(v4);
 }
 
+/* A host of a list has no scheme of its own. */
+static char *as_url(const char *host)
+{
+	static const char scheme[] = "http://";
+	size_t n = sizeof(scheme) - 1, len = strlen(host) + 1;
+	char *url = mem_alloc(n + len);
+
+	memcpy(url, scheme, n);
+	memcpy(url + n, host, len);
+	return url;
+}
+
 bool host_listed(const char *const *list, const char *url)
 {
 	char *port, *port2;
@@ -149,12 +161,10 @@ bool host_listed(const char *const *list, const char *url)
 	bool found = false;
 
 	for (; host && list && *list && !found; list++) {
-		_cleanup_(mem_freep) char *as_url = mem_alloc(strlen(*list) + 8);
+		_cleanup_(mem_freep) char *listed = as_url(*list);
 		const char *after = strrchr(*list, ']');
-		char *one;
+		char *one = split(listed, &port2);
 
-		sprintf(as_url, "http://%s", *list);
-		one = split(as_url, &port2);
 		found = one && (strchr(after ? after : *list, ':') ? !strcmp(port2, port) :
 				!strcmp(one, host));
 		free(one);
@@ -164,8 +174,7 @@ bool host_listed(const char *const *list, const char *url)
 
 bool host_ok(const char *s)
 {
-	_cleanup_(mem_freep) char *as_url = mem_alloc(strlen(s) + 8);
+	_cleanup_(mem_freep) char *url = as_url(s);
 
-	sprintf(as_url, "http://%s", s);
-	return !strpbrk(s, "/?#") && !wire_url(as_url);
+	return !strpbrk(s, "/?#") && !wire_url(url);
 }
