@@ -161,6 +161,8 @@ void stream_open(struct api_call *c, struct stream *s)
 	s->ping_at = uv_now(a->loop) + PING_MS;
 	c->gone = on_gone;
 	c->arg = s;
+	/* Who may do what can have changed since its head was read: the next tick looks. */
+	a->identities = 0;
 	DL_APPEND(a->streams, s);
 	a->nstreams++;
 	if (s->wants_rows)
