@@ -12,7 +12,7 @@ from client import POOL, ROOT, Daemon, files_below, processes  # noqa: E402
 
 FAKE = {"name": "p", "tier": "centre", "region": "cn/50", "engine": "fake", "clearance": 4,
         "groups": [{"count": 1, "cpus": 8, "memory_mb": 65536}], "options": {"run_ms": 5}}
-KINDS = ("unit", "contract", "sim", "sys")
+KINDS = ("unit", "contract", "sim", "sys", "web")
 
 
 def named():
