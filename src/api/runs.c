@@ -315,9 +315,10 @@ void api_task_runs(struct api_call *c)
 /* ---- decisions ---- */
 
 /* A decision (its text begins with a brace) with seq and event put in front. */
-static void put_decision(struct reading *rd, uint64_t seq, const char *event, const char *text)
+static void put_decision(struct api_call *c, struct reading *rd, uint64_t seq, const char *event,
+			 const char *text)
 {
-	const char *why = call_wants_zh(rd->call) ? decision_said(rd->call, text) : text;
+	const char *why = call_wants_zh(c) ? decision_said(c, text) : text;
 	struct buf *b = &rd->decisions;
 
 	if (seq)
@@ -346,7 +347,7 @@ static int decisions_row(struct walk *w, const struct store_row *row)
 		} else {
 			if (rd->n++)
 				buf_str(&rd->decisions, ",");
-			put_decision(rd, row->seq, record_kind_name(r.kind), r.why);
+			put_decision(rd->call, rd, row->seq, record_kind_name(r.kind), r.why);
 		}
 	}
 	record_done(&r);
@@ -365,7 +366,7 @@ static void put_present(struct api_call *c, struct reading *rd)
 		return;
 	buf_init(&now, STORE_BODY_MAX);
 	if (!flow_task_decide(f, t, &now, NULL))
-		put_decision(rd, 0, "now", now.data);
+		put_decision(c, rd, 0, "now", now.data);
 }
 
 static void decisions_done(struct walk *w, int r)

@@ -169,6 +169,18 @@ def test_a_task_tells_why_it_went_there(node, done):
     assert decisions[0]["outcome"] == "chosen" and decisions[0]["pool"] == "centre"
 
 
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_a_task_that_waits_behind_equal_ones_is_told_what_would_be_decided_now(node, language):
+    # Of equal tasks only the first is decided about: the others have no decision of their own.
+    ids = [node.api.submit(script="sleep 100", cpus=3, memory_mb=100, name="equal")["id"] for _ in range(40)]
+    try:
+        r = node.api.get(f"/v1/tasks/{ids[-1]}/decisions", headers={"Accept-Language": language})
+        assert [(d["event"], d["seq"], d["outcome"]) for d in r.json()["decisions"]] == [("now", None, "waiting")]
+    finally:
+        for id in ids:
+            node.api.post(f"/v1/tasks/{id}/cancel")
+
+
 def test_a_task_that_is_over_cannot_be_cancelled(node, done):
     assert node.api.post(f"/v1/tasks/{done['id']}/cancel").status_code == 409
 
