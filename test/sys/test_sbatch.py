@@ -129,7 +129,9 @@ def test_files_of_suanlu_lines_are_in_the_work_directory(daemon, batch):
 
 def test_a_cancelled_job_leaves_its_last_words_in_the_file(daemon, batch):
     id = done(batch(HEAD.replace("#SBATCH --wait\n", "") + "#SBATCH -o last\n"
-                    "trap 'echo bye; exit 3' TERM\necho begun\nsleep 60 & wait\n"))
+                    "trap 'echo bye; exit 3' TERM\nsleep 60 & p=$!\n"
+                    # Until it is sleep, the child has our trap as well.
+                    "until grep -q sleep /proc/$p/comm; do :; done\necho begun\nwait\n"))
     daemon.api.wait(id, states=("running",))
     end = 200
     while not (batch.dir / "last").exists() or "begun" not in (batch.dir / "last").read_text():

@@ -125,9 +125,11 @@ def test_a_run_whose_shim_dies_after_its_last_word_is_lost_and_runs_again(soaked
     soak, _ = soaked
     words = soak.node.dir / "words"
     status, t = soak.node.call("POST", "/v1/tasks", {
-        "script": f"sleep 0.5; echo $SUANLU_RUN >>{words}", "cpus": 0.25, "memory_mb": 16, "walltime_s": 60,
-        "stay_within": "cn/50"})
+        "script": f"echo >{words}.begun; sleep 2; echo $SUANLU_RUN >>{words}", "cpus": 0.25, "memory_mb": 16,
+        "walltime_s": 60, "stay_within": "cn/50"})
     assert status == 201, t
+    # A shim that stands still before its script began would never begin it.
+    until(lambda: (words.parent / "words.begun").exists())
     shim = until(lambda: [pid for pid, run in soak.node.shims().items() if run == (int(t["id"]), 1)])[0]
     os.kill(shim, signal.SIGSTOP)
     until(lambda: words.exists())
