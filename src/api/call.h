@@ -108,6 +108,10 @@ int caller_site(struct api_call *c);
 int caller_find(struct api_call *c);
 /* A text of ours or of a provider, wherever it came from. */
 int caller_text(struct api_call *c, const char *text);
+/* Too many wrong ones from its address: 1, and answered with 429. */
+int caller_flooded(struct api_call *c);
+/* Somebody of a provider is of a tenant that is here: 0, or OIDC_E_FORBIDDEN. */
+int caller_has_tenant(const struct api_call *c, struct err *err);
 /* A page of ours, or none at all: who sets a cookie must not do so from elsewhere. */
 int caller_not_a_foreign_page(struct api_call *c);
 bool caller_same_host(const char *origin, const char *host);    /* https://h:1 and h:1; NULL: no */

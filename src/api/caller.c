@@ -18,6 +18,11 @@ static int base64_digit(char ch)
 	return p ? (int)(p - digits) : -1;
 }
 
+static const struct token *ours(const struct api *a, const char *text)
+{
+	return strlen(text) == TOKEN_TEXT_LEN ? flow_token_find(a->flow, text) : NULL;
+}
+
 /* "Basic base64(anyone:sl_…)" -> the token, or NULL.  For TES clients, which know a user and
  * a password; the password is the token. */
 static const struct token *token_basic(const struct api *a, const char *s)
@@ -38,9 +43,7 @@ static const struct token *token_basic(const struct api *a, const char *s)
 	text[n] = '\0';
 	s += strspn(s, "=");
 	colon = strchr(text, ':');
-	if (*s || !colon || strlen(colon + 1) != TOKEN_TEXT_LEN)
-		return NULL;
-	return flow_token_find(a->flow, colon + 1);
+	return *s || !colon ? NULL : ours(a, colon + 1);
 }
 
 /* What stands behind "Bearer", or NULL. */
@@ -61,7 +64,7 @@ static const struct token *token_of(const struct api *a, const struct http_reque
 
 	if (s && !strncasecmp(s, "basic ", 6) && !strncmp(req->path, "/ga4gh/", 7))
 		return token_basic(a, s + 6 + strspn(s + 6, " "));
-	return text && strlen(text) == TOKEN_TEXT_LEN ? flow_token_find(a->flow, text) : NULL;
+	return text ? ours(a, text) : NULL;
 }
 
 static const char how[] = "send the header Authorization: Bearer sl_…";
@@ -82,27 +85,39 @@ static int wrong(struct api_call *c, const char *text, int r, const char *detail
 	return 1;
 }
 
+int caller_flooded(struct api_call *c)
+{
+	uint8_t addr[16];
+	unsigned wait_s;
+
+	http_peer(c->req, addr);
+	wait_s = guard_wait(c->api->guard, addr, clock_now_ms());
+	if (wait_s)
+		reply_wait(c, wait_s, "too many wrong tokens or passwords from your address");
+	return wait_s != 0;
+}
+
+int caller_has_tenant(const struct api_call *c, struct err *err)
+{
+	return flow_tenant_find(c->api->flow, c->who.tenant) ? 0 :
+		err_set(err, OIDC_E_FORBIDDEN, "there is no tenant \"%s\" here", c->who.tenant);
+}
+
 /* A JWT of a provider: 0, or 1 and answered. */
 static int check_foreign(struct api_call *c, const char *text)
 {
 	int64_t now_ms = clock_now_ms();
 	struct err err = { 0 };
-	uint8_t addr[16];
-	unsigned wait_s;
 	int r = oidc_seen(c->api->oidc, text, now_ms, &c->who);
 
 	/* A signature costs more than a hash: none is looked at for a source that floods. */
 	if (r) {
-		http_peer(c->req, addr);
-		wait_s = guard_wait(c->api->guard, addr, now_ms);
-		if (wait_s) {
-			reply_wait(c, wait_s, "too many wrong tokens or passwords from your address");
+		if (caller_flooded(c))
 			return 1;
-		}
 		r = oidc_find(c->api->oidc, text, now_ms, &c->who, &err);
 	}
-	if (!r && !flow_tenant_find(c->api->flow, c->who.tenant))
-		r = err_set(&err, OIDC_E_FORBIDDEN, "there is no tenant \"%s\" here", c->who.tenant);
+	if (!r)
+		r = caller_has_tenant(c, &err);
 	if (r == OIDC_E_WRONG || r == OIDC_E_OVER)
 		return wrong(c, text, r, err.text);
 	if (r)
@@ -126,19 +141,22 @@ static bool certified(struct api_call *c)
 	return false;
 }
 
-int caller_text(struct api_call *c, const char *text)
+/* What is no token of ours that counts. */
+static int not_ours(struct api_call *c, const char *text)
 {
-	const struct token *t = NULL;
-
-	if (strlen(text) == TOKEN_TEXT_LEN)
-		t = flow_token_find(c->api->flow, text);
-	if (t) {
-		c->who = *t;
-		return 0;
-	}
 	if (c->api->oidc && strchr(text, '.'))
 		return check_foreign(c, text);
 	return wrong(c, text, 0, "the token is not known here, was revoked, or is over");
+}
+
+int caller_text(struct api_call *c, const char *text)
+{
+	const struct token *t = ours(c->api, text);
+
+	if (!t)
+		return not_ours(c, text);
+	c->who = *t;
+	return 0;
 }
 
 /* ---- a browser, which sends a cookie and a certificate of its own accord ---- */
@@ -146,6 +164,12 @@ int caller_text(struct api_call *c, const char *text)
 static bool reads(const struct http_request *req)
 {
 	return !strcmp(req->method, "GET") || !strcmp(req->method, "HEAD");
+}
+
+/* Sec-Fetch-Site: of another site.  "none" is a person, who typed the address. */
+static bool foreign(const char *site)
+{
+	return site && strcmp(site, "same-origin") && strcmp(site, "none");
 }
 
 static int foreign_page(struct api_call *c)
@@ -158,9 +182,7 @@ static int foreign_page(struct api_call *c)
  * would act in its name. */
 int caller_site(struct api_call *c)
 {
-	const char *site = http_header(c->req, "sec-fetch-site");
-
-	if (!site || !strcmp(site, "same-origin") || !strcmp(site, "none") || reads(c->req))
+	if (reads(c->req) || !foreign(http_header(c->req, "sec-fetch-site")))
 		return 0;
 	return foreign_page(c);
 }
@@ -187,7 +209,7 @@ int caller_not_a_foreign_page(struct api_call *c)
 	const char *site = http_header(c->req, "sec-fetch-site");
 	const char *origin = http_header(c->req, "origin");
 
-	if (site ? !strcmp(site, "same-origin") || !strcmp(site, "none") :
+	if (site ? !foreign(site) :
 		   !origin || caller_same_host(origin, http_header(c->req, "host")))
 		return 0;
 	return foreign_page(c);
@@ -196,9 +218,7 @@ int caller_not_a_foreign_page(struct api_call *c)
 /* Read by a page of another site it does not count, as if there were none. */
 static const char *text_of_cookie(struct api_call *c)
 {
-	const char *site = http_header(c->req, "sec-fetch-site");
-
-	if (reads(c->req) && site && strcmp(site, "same-origin") && strcmp(site, "none"))
+	if (reads(c->req) && foreign(http_header(c->req, "sec-fetch-site")))
 		return NULL;
 	return cookie_get(c, COOKIE_BEARER);
 }
@@ -232,7 +252,7 @@ int caller_find(struct api_call *c)
 		return 0;
 	text = bearer(c->req);
 	if (http_header(c->req, "authorization"))
-		return caller_text(c, text ? text : "");
+		return not_ours(c, text ? text : "");
 	text = text_of_cookie(c);
 	if (text)
 		return by_cookie(c, text);

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 enum { SECRET_BYTES = 32, CLIENT_SECRET_MAX = 1024, SAY_MS = 1000, WHY_MAX = 200 };
 
@@ -28,14 +27,12 @@ struct logins {
 	struct oidc *oidc;
 	const struct oidc_config *c;
 	uint32_t n;
-	struct login *under_way;
 	int64_t said_ms;                /* monotonic: a login that nobody began was last told of */
 	struct fetch *fetch[OIDC_PROVIDERS_MAX];        /* NULL: no logins there */
 };
 
 /* One whose code is being exchanged. */
 struct login {
-	struct login *prev, *next;
 	struct logins *all;
 	uint32_t at;                    /* the provider */
 	struct api_call *call;
@@ -226,8 +223,8 @@ static void settle(struct login *l, const char *token)
 	struct err err = { 0 };
 	int r = oidc_login(l->all->oidc, l->at, token, l->nonce, now_ms, &c->who, &err);
 
-	if (!r && !flow_tenant_find(c->api->flow, c->who.tenant))
-		r = err_set(&err, OIDC_E_FORBIDDEN, "there is no tenant \"%s\" here", c->who.tenant);
+	if (!r)
+		r = caller_has_tenant(c, &err);
 	if (r) {
 		failed(c, (int)l->at, r == OIDC_E_FORBIDDEN ? "forbidden" : "provider", err.text);
 		return;
@@ -242,7 +239,6 @@ static void settle(struct login *l, const char *token)
 
 static void login_free(struct login *l)
 {
-	DL_DELETE(l->all->under_way, l);
 	explicit_bzero(l, sizeof(*l));
 	free(l);
 }
@@ -327,7 +323,6 @@ static void exchange(struct api_call *c, uint32_t at, const struct attempt *t, c
 	l->at = at;
 	l->call = c;
 	memcpy(l->nonce, t->nonce, sizeof(l->nonce));
-	DL_APPEND(all->under_way, l);
 	if (post(l, url, login_form(&c->req->arena, &all->c[at], code, t), &err)) {
 		login_free(l);
 		failed(c, (int)at, "provider", err.text);
@@ -398,18 +393,6 @@ void api_provider_login(struct api_call *c)
 	explicit_bzero(text, sizeof(text));
 }
 
-static int flooded(struct api_call *c)
-{
-	uint8_t addr[16];
-	unsigned wait_s;
-
-	http_peer(c->req, addr);
-	wait_s = guard_wait(c->api->guard, addr, clock_now_ms());
-	if (wait_s)
-		reply_wait(c, wait_s, "too many wrong tokens or passwords from your address");
-	return wait_s != 0;
-}
-
 /* Which login is this the end of?  Its provider's place, or -1 and answered. */
 static int resume(struct api_call *c, struct attempt *ret)
 {
@@ -439,7 +422,7 @@ void api_login_callback(struct api_call *c)
 		reply_no(c, NO_NOT_FOUND, NULL, "there is no provider of this name for logins", NULL);
 		return;
 	}
-	if (flooded(c))
+	if (caller_flooded(c))
 		return;
 	at = resume(c, &t);
 	if (at < 0)
@@ -492,14 +475,10 @@ int logins_new(uv_loop_t *loop, struct oidc *oidc, const struct oidc_config *c, 
 
 struct logins *logins_free(struct logins *all)
 {
-	struct login *l, *next;
-
 	if (!all)
 		return NULL;
 	for (uint32_t i = 0; i < all->n; i++)
 		fetch_free(all->fetch[i]);
-	DL_FOREACH_SAFE(all->under_way, l, next)
-		login_free(l);
 	free(all);
 	return NULL;
 }

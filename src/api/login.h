@@ -56,6 +56,7 @@ struct logins;
  * each login, so that a new one needs no restart. */
 int logins_new(uv_loop_t *loop, struct oidc *oidc, const struct oidc_config *c, uint32_t n,
 	       struct logins **ret, struct err *err);
-struct logins *logins_free(struct logins *all);         /* takes NULL; NULL back */
+/* Takes NULL; NULL back.  No code is being exchanged any more: all calls are answered or gone. */
+struct logins *logins_free(struct logins *all);
 
 #endif

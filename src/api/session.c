@@ -202,12 +202,12 @@ static int too_many(struct api_call *c, const char *name)
 	return wait != 0;
 }
 
-struct login {
+struct opening {
 	const char *user, *password, *token;
 	bool cookie;
 };
 
-static int login_read(struct api_call *c, struct login *l)
+static int opening_read(struct api_call *c, struct opening *l)
 {
 	struct err err = { 0 };
 	struct dec d;
@@ -255,10 +255,10 @@ static void bear(struct api_call *c, const char *text)
 
 void api_session_open(struct api_call *c)
 {
-	struct login l = { 0 };
+	struct opening l = { 0 };
 	struct job *j;
 
-	if (call_json(c) || login_read(c, &l))
+	if (call_json(c) || opening_read(c, &l))
 		return;
 	/* Or a page of strangers would log their victim in as somebody else, and read what it writes. */
 	if (l.cookie && caller_not_a_foreign_page(c))
