@@ -169,10 +169,7 @@ static const char *limit_name(const char *key)
 		{ "output", "输出" }, { "user", "用户" }, { "logs", "日志" }, { "api", "接口" },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(zh); i++)
-		if (!strcmp(zh[i][0], key))
-			return tr(key, zh[i][1]);
-	return key;
+	return words_among(zh, ARRAY_LEN(zh), key);
 }
 
 static void enforced(const json_t *e)

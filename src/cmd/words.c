@@ -119,6 +119,14 @@ const char *words_end(const char *code)
 	return s || !code ? s : out_state(code);
 }
 
+const char *words_among(const char *const (*zh)[2], size_t n, const char *code)
+{
+	for (size_t i = 0; code && i < n; i++)
+		if (!strcmp(zh[i][0], code))
+			return tr(code, zh[i][1]);
+	return code;
+}
+
 const char *words_end_short(const char *code)
 {
 	static const char *const zh[][2] = {
@@ -127,10 +135,7 @@ const char *words_end_short(const char *code)
 		{ "recalled", "已召回" },
 	};
 
-	for (size_t i = 0; code && i < ARRAY_LEN(zh); i++)
-		if (!strcmp(zh[i][0], code))
-			return tr(code, zh[i][1]);
-	return code;
+	return words_among(zh, ARRAY_LEN(zh), code);
 }
 
 const char *words_choice(const json_t *task, char text[WORDS_MAX])

@@ -15,6 +15,8 @@ const char *words_said(const char *en, char text[PHRASE_ZH_MAX]);
 const char *words_rule(const char *code);       /* a few words for a table; the code when unknown */
 const char *words_reason(const char *code);     /* a sentence; the code when unknown */
 const char *words_end(const char *code);        /* how a run ended; the code when unknown, NULL for NULL */
+/* Of pairs of a code and its Chinese: the word in the reader's language; the code when unknown, NULL for NULL. */
+const char *words_among(const char *const (*zh)[2], size_t n, const char *code);
 const char *words_end_short(const char *code);  /* the same for a table */
 
 /* Why it went to its pool, in a few words; NULL when it was sent to none yet. */
