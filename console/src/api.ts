@@ -80,11 +80,23 @@ export async function tail(path: string, most: number): Promise<{ text: string; 
   return { text: await r.text(), cut: size > most };
 }
 
+type Send = <A>(method: string, path: string, body?: unknown) => Promise<A>;
+
+// Something is changed, and what is shown is asked for again.
+function sender(reload: () => void): Send {
+  return async <A,>(method: string, path: string, body?: unknown) => {
+    const answer = await call<A>(method, path, body);
+    reload();
+    return answer;
+  };
+}
+
 export interface Loaded<T> {
   data?: T;
   error?: Refusal;
   loading: boolean;
   reload: () => void;
+  send: Send;
 }
 
 // GET path now, again on reload(), and every `everyS` seconds while the page is looked at.
@@ -115,7 +127,8 @@ export function useGet<T>(path: string | null, everyS = 0): Loaded<T> {
     return () => clearInterval(timer);
   }, [everyS, reload]);
   // What was answered for another path is not of this one.
-  return state.of === path ? { ...state, loading: false, reload } : { loading: path !== null, reload };
+  const all = { reload, send: sender(reload) };
+  return state.of === path ? { ...state, loading: false, ...all } : { loading: path !== null, ...all };
 }
 
 export interface Pages<T> {
@@ -125,6 +138,7 @@ export interface Pages<T> {
   loading: boolean;
   next: () => void;
   reload: () => void;
+  send: Send;
 }
 
 // A list of the API, a page at a time: {KEY: […], next}; `next` goes into the parameter `by`.
@@ -158,5 +172,5 @@ export function usePages<T>(path: string, key: string, by = 'after'): Pages<T> {
   }, [load, path, key, state.next]);
   const reload = useCallback(() => setTurn((n) => n + 1), []);
   const mine = state.of === path;
-  return { items: mine ? state.items : [], more: mine && state.next !== null, error: mine ? state.error : undefined, loading: !mine, next, reload };
+  return { items: mine ? state.items : [], more: mine && state.next !== null, error: mine ? state.error : undefined, loading: !mine, next, reload, send: sender(reload) };
 }

@@ -32,7 +32,7 @@ const places: Place[] = [
   { key: 'pools', title: () => tr('Pools', '资源池'), page: (who) => <PoolsPage who={who} /> },
   {
     key: 'datasets', title: () => tr('Data sets', '数据集'),
-    page: (who, name) => (name ? <DatasetPage who={who} name={name} /> : <DatasetsPage who={who} />),
+    page: (who, name) => (name ? <DatasetPage name={name} /> : <DatasetsPage who={who} />),
   },
   { key: 'money', title: () => tr('Money and vouchers', '费用与算力券'), page: (who) => <MoneyPage who={who} /> },
   {

@@ -1,6 +1,6 @@
 // parts.tsx - what several pages are made of
 
-import { Alert, App, Button, Form, Modal, Table, type TableColumnsType } from 'antd';
+import { Alert, App, Button, Descriptions, type DescriptionsProps, Form, Input, Modal, Table, type TableColumnsType } from 'antd';
 import { type ReactNode, useState } from 'react';
 
 import { type Pages, type Refusal, refusalText } from './api';
@@ -27,6 +27,15 @@ export function List<T extends object>({ pages, columns, id, expand }: {
       {pages.more && <Button block type="text" onClick={pages.next}>{tr('More', '更多')}</Button>}
     </>
   );
+}
+
+// What one thing is, as pairs of a word and a value.
+export function Facts({ items, column }: { items: [label: string, value: ReactNode][]; column: DescriptionsProps['column'] }) {
+  return <Descriptions size="small" column={column} items={items.map(([label, children], key) => ({ key, label, children }))} />;
+}
+
+export function ReasonField() {
+  return <Form.Item name="reason" label={tr('Reason', '原因')} rules={[{ required: true }]}><Input maxLength={400} /></Form.Item>;
 }
 
 // A button that asks in a window and then does it; a refusal stays there until it is mended.

@@ -138,4 +138,7 @@ export function day(t: string): string {
   return new Date(t).toLocaleDateString(langNow() === 'zh' ? 'zh-CN' : 'en-GB', { timeZone: 'Asia/Shanghai' });
 }
 
+// So many, and of how many when there is a limit.
+export const outOf = (n: number, max?: number): string => (max === undefined ? String(n) : `${n} / ${max}`);
+
 export const percent = (x: number): string => `${(x * 100).toFixed(1).replace(/\.0$/, '')} %`;

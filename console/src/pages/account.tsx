@@ -1,14 +1,14 @@
 // account.tsx - who I am here, my password, my tokens
 
-import { Alert, Card, DatePicker, Descriptions, Form, Input, Select } from 'antd';
+import { Alert, Card, DatePicker, Form, Input, Select } from 'antd';
 import type { Dayjs } from 'dayjs';
 import { useState } from 'react';
 
 import { call, useGet, usePages } from '../api';
 import { tr } from '../lang';
-import { Ask, filled, Refused } from '../parts';
+import { Ask, Facts, filled, Refused } from '../parts';
 import type { Quota, Session, Token } from '../types';
-import { percent, roleText, when } from '../words';
+import { outOf, percent, roleText, when } from '../words';
 import { TokenList } from './people';
 
 const scopes = ['tasks:read', 'tasks:write', 'pools:read', 'pools:write', 'data:read', 'data:write', 'identity:read',
@@ -18,10 +18,9 @@ function Tokens() {
   const pages = usePages<Token>('/v1/session/tokens', 'tokens');
   const [made, setMade] = useState<string>();
   const fresh = async (v: { name: string; scopes?: string[]; expires?: Dayjs }) => {
-    const t = await call<{ token: string }>('POST', '/v1/session/tokens',
+    const t = await pages.send<{ token: string }>('POST', '/v1/session/tokens',
       filled({ name: v.name, scopes: v.scopes?.length ? v.scopes : undefined, expires: v.expires?.toISOString() }));
     setMade(t.token);
-    pages.reload();
   };
 
   return (
@@ -49,7 +48,6 @@ function Tokens() {
 
 export function AccountPage({ who }: { who: Session }) {
   const quota = useGet<Quota>('/v1/quota');
-  const of = (n: number, max?: number) => (max === undefined ? String(n) : `${n} / ${max}`);
 
   return (
     <>
@@ -66,27 +64,27 @@ export function AccountPage({ who }: { who: Session }) {
           </Ask>
         )}
       >
-        <Descriptions
-          column={{ xs: 1, md: 2 }} size="small"
+        <Facts
+          column={{ xs: 1, md: 2 }}
           items={[
-            { label: tr('Tenant', '租户'), children: who.tenant },
-            { label: tr('Roles', '角色'), children: who.roles.map(roleText).join(tr(', ', '、')) },
-            { label: tr('Signed in until', '登录有效期至'), children: when(who.expires) },
-            { label: tr('By', '登录方式'), children: who.user ? (who.session ? tr('password', '密码') : tr('token', '令牌')) : who.name.includes('.') ? tr('provider', '身份提供方') : tr('token of a machine', '机器令牌') },
-          ].map((x, key) => ({ key, ...x }))}
+            [tr('Tenant', '租户'), who.tenant],
+            [tr('Roles', '角色'), who.roles.map(roleText).join(tr(', ', '、'))],
+            [tr('Signed in until', '登录有效期至'), when(who.expires)],
+            [tr('By', '登录方式'), who.user ? (who.session ? tr('password', '密码') : tr('token', '令牌')) : who.name.includes('.') ? tr('provider', '身份提供方') : tr('token of a machine', '机器令牌')],
+          ]}
         />
       </Card>
       <Card title={tr('What my tenant may take', '本租户的配额')}>
         <Refused error={quota.error} />
         {quota.data && (
-          <Descriptions
-            column={{ xs: 1, md: 2 }} size="small"
+          <Facts
+            column={{ xs: 1, md: 2 }}
             items={[
-              { label: tr('Running', '运行'), children: of(quota.data.running, quota.data.limits.running) },
-              { label: tr('Waiting', '等待'), children: of(quota.data.waiting, quota.data.limits.waiting) },
-              { label: tr('Accelerator hours this month', '本月卡时'), children: of(quota.data.accelerator_hours, quota.data.limits.accelerator_hours) },
-              { label: tr('Share used lately', '近期占用份额'), children: percent(quota.data.usage_part) },
-            ].map((x, key) => ({ key, ...x }))}
+              [tr('Running', '运行'), outOf(quota.data.running, quota.data.limits.running)],
+              [tr('Waiting', '等待'), outOf(quota.data.waiting, quota.data.limits.waiting)],
+              [tr('Accelerator hours this month', '本月卡时'), outOf(quota.data.accelerator_hours, quota.data.limits.accelerator_hours)],
+              [tr('Share used lately', '近期占用份额'), percent(quota.data.usage_part)],
+            ]}
           />
         )}
       </Card>

@@ -1,10 +1,10 @@
 // datasets.tsx - labels of data, and the page for an inspector: where has this data set been?
 
-import { Button, Card, Descriptions, Form, Input, InputNumber, Select, Space, Table, Tag } from 'antd';
+import { Button, Card, Form, Input, InputNumber, Select, Space, Table, Tag } from 'antd';
 
-import { call, useGet, usePages } from '../api';
+import { useGet, usePages } from '../api';
 import { tr } from '../lang';
-import { Ask, filled, List, Refused } from '../parts';
+import { Ask, Facts, filled, List, Refused } from '../parts';
 import type { Dataset, Report, Session } from '../types';
 import { levels, levelText, ruleText, when } from '../words';
 
@@ -34,10 +34,7 @@ export function DatasetsPage({ who }: { who: Session }) {
   const pages = usePages<Dataset>('/v1/datasets', 'datasets');
   const may = who.roles.includes('user') || who.roles.includes('security');
   const reads = who.roles.includes('security') || who.roles.includes('auditor');
-  const put = async (v: object) => {
-    await call('POST', '/v1/datasets', filled(v));
-    pages.reload();
-  };
+  const put = (v: object) => pages.send('POST', '/v1/datasets', filled(v));
   const change = (d: Dataset): Partial<Dataset> =>
     ({ name: d.name, url: d.url, level: d.level, region: d.region, stay_within: d.stay_within, owner: d.owner, size_mb: d.size_mb });
 
@@ -78,13 +75,13 @@ function Been({ r }: { r: Report }) {
   return (
     <>
       <Card title={tr(`Where has ${r.dataset} been?`, `${r.dataset} 去过哪里？`)} extra={<Space className="noprint"><a href="#/datasets">{tr('All data sets', '所有数据集')}</a><Button size="small" onClick={() => print()}>{tr('Print', '打印')}</Button></Space>}>
-        <Descriptions
-          column={4} size="small"
+        <Facts
+          column={4}
           items={[
-            { label: tr('Submissions', '提交'), children: r.submissions_before ? `${r.submissions} (${tr('before its registration', '登记之前')}: ${r.submissions_before})` : r.submissions },
-            { label: tr('Decisions', '决策'), children: r.decisions },
-            { label: tr('Runs', '运行'), children: r.runs_in_all },
-          ].map((x, key) => ({ key, ...x }))}
+            [tr('Submissions', '提交'), r.submissions_before ? `${r.submissions} (${tr('before its registration', '登记之前')}: ${r.submissions_before})` : r.submissions],
+            [tr('Decisions', '决策'), r.decisions],
+            [tr('Runs', '运行'), r.runs_in_all],
+          ]}
         />
         <Table
           size="small" pagination={false} rowKey="pool" dataSource={r.pools} scroll={{ x: 'max-content' }}
@@ -137,7 +134,7 @@ function Been({ r }: { r: Report }) {
   );
 }
 
-export function DatasetPage({ name }: { who: Session; name: string }) {
+export function DatasetPage({ name }: { name: string }) {
   const report = useGet<Report>(`/v1/datasets/${encodeURIComponent(name)}/report`);
 
   if (!report.data) return <Card loading={report.loading}><Refused error={report.error} /></Card>;

@@ -1,17 +1,24 @@
 // money.tsx - budget, vouchers, prices, and the month's statement as a table or a file
 
-import { Button, Card, DatePicker, Descriptions, Form, Input, InputNumber, Segmented, Select, Space, Switch, Table, Tag } from 'antd';
+import { Button, Card, DatePicker, Form, Input, InputNumber, Segmented, Select, Space, Switch, Table, Tag } from 'antd';
 import dayjs, { type Dayjs } from 'dayjs';
 import { useState } from 'react';
 
-import { call, Refusal, useGet, usePages } from '../api';
+import { Refusal, useGet, usePages } from '../api';
 import { langNow, tr } from '../lang';
-import { Ask, filled, List, Refused } from '../parts';
+import { Ask, Facts, filled, List, ReasonField, Refused } from '../parts';
 import type { Budget, Price, Session, Statement, Voucher } from '../types';
 import { day, entryText, micro, percent, today, when, yuan } from '../words';
 
 const isOperator = (who: Session): boolean => who.roles.includes('operator');
 const seesAll = (who: Session): boolean => who.roles.some((r) => r !== 'user');
+
+// Of a sum that was typed; refused before anything is sent.
+function typed(text: string): number {
+  const n = micro(text);
+  if (n === null) throw new Refusal(0, 'bad_request', '', tr('a sum in yuan, six decimals at most', '金额以元为单位，最多六位小数'));
+  return n;
+}
 
 // ---- budget ----
 
@@ -19,10 +26,7 @@ function BudgetCard({ who }: { who: Session }) {
   const [tenant, setTenant] = useState(who.tenant);
   const b = useGet<Budget>(`/v1/budgets?tenant=${encodeURIComponent(tenant)}`);
   const change = async (v: { add?: string; limited: boolean; reason: string }) => {
-    const add = v.add ? micro(v.add) : 0;
-    if (add === null) throw new Refusal(0, 'bad_request', '', tr('a sum in yuan, six decimals at most', '金额以元为单位，最多六位小数'));
-    await call('POST', '/v1/budgets', { tenant, add_micro: add, limited: v.limited, reason: v.reason });
-    b.reload();
+    await b.send('POST', '/v1/budgets', { tenant, add_micro: v.add ? typed(v.add) : 0, limited: v.limited, reason: v.reason });
   };
 
   return (
@@ -35,7 +39,7 @@ function BudgetCard({ who }: { who: Session }) {
             <Ask button={tr('Change', '调整')} title={tr(`Budget of ${tenant}`, `${tenant} 的预算`)} onGo={change} initial={{ limited: true }}>
               <Form.Item name="add" label={tr('Add, yuan (below zero takes away)', '增加 元（负数为减少）')}><Input placeholder="1000" /></Form.Item>
               <Form.Item name="limited" label={tr('Nothing starts that it could not bear', '预算不足时不启动任务')} valuePropName="checked"><Switch /></Form.Item>
-              <Form.Item name="reason" label={tr('Reason', '原因')} rules={[{ required: true }]}><Input maxLength={400} /></Form.Item>
+              <ReasonField />
             </Ask>
           )}
         </Space>
@@ -43,13 +47,13 @@ function BudgetCard({ who }: { who: Session }) {
     >
       <Refused error={b.error} />
       {b.data && (
-        <Descriptions
-          column={3} size="small"
+        <Facts
+          column={3}
           items={[
-            { label: tr('Left', '余额'), children: <span data-testid="budget">{b.data.limited ? yuan(b.data.available_micro) : tr('no limit', '不限')}</span> },
-            { label: tr('Reserved for runs that are alive', '运行中任务预留'), children: yuan(b.data.held_micro) },
-            { label: tr('Tenant', '租户'), children: b.data.tenant },
-          ].map((x, key) => ({ key, ...x }))}
+            [tr('Left', '余额'), <span data-testid="budget">{b.data.limited ? yuan(b.data.available_micro) : tr('no limit', '不限')}</span>],
+            [tr('Reserved for runs that are alive', '运行中任务预留'), yuan(b.data.held_micro)],
+            [tr('Tenant', '租户'), b.data.tenant],
+          ]}
         />
       )}
     </Card>
@@ -66,14 +70,12 @@ interface Issue { issuer: string; tenant: string; title?: string; source?: strin
 function VouchersCard({ who }: { who: Session }) {
   const pages = usePages<Voucher>('/v1/vouchers', 'vouchers');
   const issue = async (v: Issue) => {
-    const face_micro = micro(v.face), cap = v.cap ? micro(v.cap) : undefined;
-    if (face_micro === null || cap === null) throw new Refusal(0, 'bad_request', '', tr('a sum in yuan, six decimals at most', '金额以元为单位，最多六位小数'));
-    await call('POST', '/v1/vouchers', filled({
-      issuer: v.issuer, tenant: v.tenant, title: v.title, source: v.source, face_micro, year_cap_micro: cap,
+    await pages.send('POST', '/v1/vouchers', filled({
+      issuer: v.issuer, tenant: v.tenant, title: v.title, source: v.source,
+      face_micro: typed(v.face), year_cap_micro: v.cap ? typed(v.cap) : undefined,
       // The day that was picked is the last one, as it is counted in Beijing.
       rate: { domestic: v.domestic / 100, other: v.other / 100 }, valid_until: `${v.until.format('YYYY-MM-DD')}T23:59:59+08:00`,
     }));
-    pages.reload();
   };
 
   return (
@@ -113,9 +115,9 @@ function VouchersCard({ who }: { who: Session }) {
             render: (_, v) => (v.withdrawn ? <Tag>{tr('withdrawn', '已撤回')}</Tag> : isOperator(who) && (
               <Ask<{ reason: string }>
                 small danger button={tr('Withdraw', '撤回')} title={tr(`Withdraw voucher ${v.id}?`, `撤回算力券 ${v.id}？`)}
-                onGo={async (r) => { await call('POST', `/v1/vouchers/${v.id}/withdraw`, r); pages.reload(); }}
+                onGo={(r) => pages.send('POST', `/v1/vouchers/${v.id}/withdraw`, r)}
               >
-                <Form.Item name="reason" label={tr('Reason', '原因')} rules={[{ required: true }]}><Input maxLength={400} /></Form.Item>
+                <ReasonField />
               </Ask>
             )),
           },
@@ -130,11 +132,10 @@ function VouchersCard({ who }: { who: Session }) {
 function PricesCard({ who }: { who: Session }) {
   const pages = usePages<Price>('/v1/prices', 'prices');
   const set = async (v: { pool: string; chip?: string; cpu_hour?: string; accelerator_hour?: string; from?: Dayjs; until?: Dayjs }) => {
-    await call('POST', '/v1/prices', filled({
+    await pages.send('POST', '/v1/prices', filled({
       pool: v.pool, chip: v.chip, price: filled({ cpu_hour: v.cpu_hour, accelerator_hour: v.accelerator_hour }),
       valid_from: v.from?.toISOString(), valid_until: v.until?.toISOString(),
     }));
-    pages.reload();
   };
 
   return (

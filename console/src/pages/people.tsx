@@ -3,11 +3,11 @@
 import { Alert, Card, Form, Input, InputNumber, Select, Space, Switch, Tag } from 'antd';
 import { useState } from 'react';
 
-import { call, type Pages, usePages } from '../api';
+import { type Pages, usePages } from '../api';
 import { tr } from '../lang';
 import { Ask, filled, List } from '../parts';
 import type { Quota, Session, Tenant, Token, User } from '../types';
-import { percent, roleNames, roleText, when } from '../words';
+import { outOf, percent, roleNames, roleText, when } from '../words';
 
 const isAdmin = (who: Session): boolean => who.roles.includes('admin');
 const keeps = (who: Session): boolean => isAdmin(who) || who.roles.includes('security');
@@ -23,10 +23,7 @@ function On({ disabled }: { disabled: boolean }) {
 
 function Tenants({ who }: { who: Session }) {
   const pages = usePages<Tenant>('/v1/tenants', 'tenants');
-  const fresh = async (v: object) => {
-    await call('POST', '/v1/tenants', filled(v));
-    pages.reload();
-  };
+  const fresh = (v: object) => pages.send('POST', '/v1/tenants', filled(v));
 
   return (
     <Card
@@ -49,7 +46,7 @@ function Tenants({ who }: { who: Session }) {
             title: '',
             render: (_, t) => isAdmin(who) && (
               <Ask small button={tr('Change', '修改')} title={t.name} initial={{ title: t.title, disabled: t.disabled }}
-                onGo={async (v: object) => { await call('POST', `/v1/tenants/${t.name}`, titled(v, t.title)); pages.reload(); }}
+                onGo={(v: object) => pages.send('POST', `/v1/tenants/${t.name}`, titled(v, t.title))}
               >
                 <Form.Item name="title" label={tr('Title', '全称')}><Input maxLength={127} /></Form.Item>
                 <Form.Item name="disabled" label={tr('Shut', '停用')} valuePropName="checked"><Switch /></Form.Item>
@@ -64,7 +61,6 @@ function Tenants({ who }: { who: Session }) {
 
 function Quotas({ who }: { who: Session }) {
   const pages = usePages<Quota>('/v1/quotas', 'quotas');
-  const of = (n: number, max?: number) => (max === undefined ? String(n) : `${n} / ${max}`);
 
   return (
     <Card title={tr('Quotas and fair shares', '配额与公平份额')}>
@@ -72,16 +68,16 @@ function Quotas({ who }: { who: Session }) {
         pages={pages} id="tenant"
         columns={[
           { title: tr('Tenant', '租户'), dataIndex: 'tenant' },
-          { title: tr('Running', '运行'), render: (_, q) => of(q.running, q.limits.running) },
-          { title: tr('Waiting', '等待'), render: (_, q) => of(q.waiting, q.limits.waiting) },
-          { title: tr('Accelerator hours this month', '本月卡时'), render: (_, q) => of(q.accelerator_hours, q.limits.accelerator_hours) },
+          { title: tr('Running', '运行'), render: (_, q) => outOf(q.running, q.limits.running) },
+          { title: tr('Waiting', '等待'), render: (_, q) => outOf(q.waiting, q.limits.waiting) },
+          { title: tr('Accelerator hours this month', '本月卡时'), render: (_, q) => outOf(q.accelerator_hours, q.limits.accelerator_hours) },
           { title: tr('Weight', '权重'), render: (_, q) => q.limits.weight ?? 1 },
           { title: tr('Share used lately', '近期占用份额'), render: (_, q) => percent(q.usage_part) },
           {
             title: '',
             render: (_, q) => isAdmin(who) && (
               <Ask small button={tr('Change', '修改')} title={q.tenant} initial={q.limits}
-                onGo={async (v: object) => { await call('POST', `/v1/quotas/${q.tenant}`, filled(v)); pages.reload(); }}
+                onGo={(v: object) => pages.send('POST', `/v1/quotas/${q.tenant}`, filled(v))}
               >
                 <Form.Item name="running" label={tr('Running at once', '同时运行')}><InputNumber min={0} precision={0} /></Form.Item>
                 <Form.Item name="waiting" label={tr('Waiting', '等待')}><InputNumber min={0} precision={0} /></Form.Item>
@@ -103,10 +99,7 @@ function Reset({ user, pages }: { user: User; pages: Pages<User> }) {
   return (
     <>
       <Ask small button={tr('New password', '重置密码')} title={tr(`A new password for ${user.name}?`, `重置 ${user.name} 的密码？`)}
-        onGo={async () => {
-          setOnce((await call<{ password: string }>('POST', `/v1/users/${user.name}/password`)).password);
-          pages.reload();
-        }}
+        onGo={async () => setOnce((await pages.send<{ password: string }>('POST', `/v1/users/${user.name}/password`)).password)}
       />
       {once && <Alert type="success" closable title={tr('Good for one login:', '仅供一次登录：')} description={<span className="mono" data-testid="once">{once}</span>} />}
     </>
@@ -115,10 +108,7 @@ function Reset({ user, pages }: { user: User; pages: Pages<User> }) {
 
 function Users({ who }: { who: Session }) {
   const pages = usePages<User>('/v1/users', 'users');
-  const fresh = async (v: object) => {
-    await call('POST', '/v1/users', filled(v));
-    pages.reload();
-  };
+  const fresh = (v: object) => pages.send('POST', '/v1/users', filled(v));
 
   return (
     <Card
@@ -150,7 +140,7 @@ function Users({ who }: { who: Session }) {
             render: (_, u) => keeps(who) && (
               <Space>
                 <Ask small button={tr('Change', '修改')} title={u.name} initial={{ roles: u.roles, title: u.title, disabled: u.disabled }}
-                  onGo={async (v: object) => { await call('POST', `/v1/users/${u.name}`, titled(v, u.title)); pages.reload(); }}
+                  onGo={(v: object) => pages.send('POST', `/v1/users/${u.name}`, titled(v, u.title))}
                 >
                   <Form.Item name="title" label={tr('Title', '姓名或用途')}><Input maxLength={127} /></Form.Item>
                   <Form.Item name="roles" label={tr('Roles', '角色')}><Select mode="multiple" options={roleOptions()} /></Form.Item>
@@ -192,7 +182,7 @@ export function TokenList({ pages, revoke }: { pages: Pages<Token>; revoke: stri
           title: '',
           render: (_, t) => (t.revoked ? <Tag>{tr('revoked', '已吊销')}</Tag> : revoke && (
             <Ask small danger button={tr('Revoke', '吊销')} title={tr(`Revoke token ${t.id}, ${t.name}?`, `吊销令牌 ${t.id}（${t.name}）？`)}
-              onGo={async () => { await call('DELETE', `${revoke}/${t.id}`); pages.reload(); }}
+              onGo={() => pages.send('DELETE', `${revoke}/${t.id}`)}
             />
           )),
         },

@@ -2,9 +2,9 @@
 
 import { Card, Form, Input, Select, Space, Tag, Tooltip } from 'antd';
 
-import { call, usePages } from '../api';
+import { type Pages, usePages } from '../api';
 import { langNow, tr } from '../lang';
-import { Ask, filled, List } from '../parts';
+import { Ask, filled, List, ReasonField } from '../parts';
 import type { Pool, Session } from '../types';
 import { levels, levelText, percent } from '../words';
 
@@ -24,11 +24,9 @@ function State({ pool: { state } }: { pool: Pool }) {
   );
 }
 
-function Change({ pool, who, again }: { pool: Pool; who: Session; again: () => void }) {
-  const post = (what: string) => async (v: object) => {
-    await call('POST', `/v1/pools/${pool.name}/${what}`, what === 'resume' ? undefined : filled(v));
-    again();
-  };
+function Change({ pool, who, pages }: { pool: Pool; who: Session; pages: Pages<Pool> }) {
+  const post = (what: string) => (v: object) =>
+    pages.send('POST', `/v1/pools/${pool.name}/${what}`, what === 'resume' ? undefined : filled(v));
 
   return (
     <Space>
@@ -45,7 +43,7 @@ function Change({ pool, who, again }: { pool: Pool; who: Session; again: () => v
             <Select allowClear options={levels.map((l) => ({ value: l, label: levelText(l) }))} />
           </Form.Item>
           <Form.Item name="region" label={tr('Region', '区域')}><Input placeholder={pool.region} /></Form.Item>
-          <Form.Item name="reason" label={tr('Reason', '原因')} rules={[{ required: true }]}><Input maxLength={400} /></Form.Item>
+          <ReasonField />
         </Ask>
       )}
     </Space>
@@ -81,7 +79,7 @@ export function PoolsPage({ who }: { who: Session }) {
           { title: tr('Yuan per CPU hour', '元/CPU 时'), render: (_, p) => p.price.cpu_hour },
           { title: tr('Yuan per card hour', '元/卡时'), render: (_, p) => p.price.accelerator_hour },
           { title: tr('Green', '绿电'), render: (_, p) => percent(p.green_share) },
-          { title: '', render: (_, p) => <Change pool={p} who={who} again={pages.reload} /> },
+          { title: '', render: (_, p) => <Change pool={p} who={who} pages={pages} /> },
         ]}
       />
     </Card>

@@ -1,14 +1,14 @@
 // tasks.tsx - work: the list, one task with its reasons, and a form that says first where it would go
 
-import { Alert, Button, Card, Descriptions, Form, Input, InputNumber, Modal, Select, Space, Table, Tag } from 'antd';
+import { Alert, Button, Card, Form, Input, InputNumber, Modal, Select, Space, Table, Tag } from 'antd';
 import { useEffect, useState } from 'react';
 
 import { call, refusalText, tail, useGet, usePages } from '../api';
 import { langNow, tr } from '../lang';
-import { Ask, filled, List, Refused } from '../parts';
+import { Ask, Facts, filled, List, Refused } from '../parts';
 import type { Budget, Candidate, Decision, Quota, Reason, Run, Session, Task } from '../types';
 import {
-  endText, type Level, levels, levelText, outcomeText, ruleText, seconds, stateColour, stateNames, stateText, when, yuan,
+  endText, type Level, levels, levelText, outcomeText, outOf, ruleText, seconds, stateColour, stateNames, stateText, when, yuan,
 } from '../words';
 
 const said = (r: Reason | null): string => (r ? (langNow() === 'zh' ? r.text_zh : r.text) : '');
@@ -80,16 +80,15 @@ interface Draft {
 function Left() {
   const quota = useGet<Quota>('/v1/quota').data;
   const budget = useGet<Budget>('/v1/budgets').data;
-  const of = (n: number, max?: number) => (max === undefined ? String(n) : `${n} / ${max}`);
 
   if (!quota || !budget) return null;
   return (
     <Alert
       type="info" className="gap" data-testid="left"
       title={[
-        tr('running', '运行') + ' ' + of(quota.running, quota.limits.running),
-        tr('waiting', '等待') + ' ' + of(quota.waiting, quota.limits.waiting),
-        tr('accelerator hours this month', '本月卡时') + ' ' + of(quota.accelerator_hours, quota.limits.accelerator_hours),
+        tr('running', '运行') + ' ' + outOf(quota.running, quota.limits.running),
+        tr('waiting', '等待') + ' ' + outOf(quota.waiting, quota.limits.waiting),
+        tr('accelerator hours this month', '本月卡时') + ' ' + outOf(quota.accelerator_hours, quota.limits.accelerator_hours),
         budget.limited ? `${tr('budget left', '预算余额')} ${yuan(budget.available_micro)}` : tr('no budget limit', '不限预算'),
       ].join(' · ')}
     />
@@ -244,24 +243,24 @@ export function TaskPage({ who, id: typed }: { who: Session; id: string }) {
             <a href="#/tasks">{tr('All tasks', '所有任务')}</a>
             {!over(t) && who.roles.some((r) => r === 'user' || r === 'operator') && (
               <Ask danger button={tr('Cancel it', '取消任务')} title={tr('Cancel this task?', '取消此任务？')}
-                onGo={async () => { await call('POST', `/v1/tasks/${id}/cancel`); task.reload(); }} />
+                onGo={() => task.send('POST', `/v1/tasks/${id}/cancel`)} />
             )}
           </Space>
         }
       >
-        <Descriptions
-          column={{ xs: 1, md: 2, xl: 3 }} size="small"
+        <Facts
+          column={{ xs: 1, md: 2, xl: 3 }}
           items={[
-            { label: tr('State', '状态'), children: <><State task={t} />{said(t.reason)}</> },
-            { label: tr('Pool', '资源池'), children: t.pool ?? '-' },
-            { label: tr('Tenant, owner', '租户、提交者'), children: `${t.tenant}, ${t.owner}` },
-            { label: tr('Data level', '数据级别'), children: levelText(t.spec?.data_level as Level) },
-            { label: tr('Submitted', '提交时间'), children: when(t.submitted_at) },
-            { label: tr('Waited, ran', '等待、运行'), children: `${seconds(t.wait_s)}, ${seconds(t.run_s)}` },
-            { label: tr('Cost', '费用'), children: yuan(t.cost_micro) },
-            { label: tr('Energy, carbon', '能耗、碳排放'), children: `${(t.energy_j / 3.6e6).toFixed(4)} kWh, ${(t.carbon_mg / 1000).toFixed(1)} g` },
-            { label: tr('Exit code', '退出码'), children: t.exit_code ?? '-' },
-          ].map((x, key) => ({ key, ...x }))}
+            [tr('State', '状态'), <><State task={t} />{said(t.reason)}</>],
+            [tr('Pool', '资源池'), t.pool ?? '-'],
+            [tr('Tenant, owner', '租户、提交者'), `${t.tenant}, ${t.owner}`],
+            [tr('Data level', '数据级别'), levelText(t.spec?.data_level as Level)],
+            [tr('Submitted', '提交时间'), when(t.submitted_at)],
+            [tr('Waited, ran', '等待、运行'), `${seconds(t.wait_s)}, ${seconds(t.run_s)}`],
+            [tr('Cost', '费用'), yuan(t.cost_micro)],
+            [tr('Energy, carbon', '能耗、碳排放'), `${(t.energy_j / 3.6e6).toFixed(4)} kWh, ${(t.carbon_mg / 1000).toFixed(1)} g`],
+            [tr('Exit code', '退出码'), t.exit_code ?? '-'],
+          ]}
         />
       </Card>
       <Card title={tr('Why', '为什么')}>
