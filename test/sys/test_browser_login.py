@@ -551,7 +551,7 @@ def test_a_wrong_configuration_of_logins_is_refused(provider, change, words):
 # ---- a real provider ----
 
 @contextlib.contextmanager
-def at_a_real_provider(directory, pkce):
+def at_a_real_provider(directory, pkce=False, name="real", **more):
     """A daemon whose people log in at a provider that is not ours; its address."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -563,10 +563,10 @@ def at_a_real_provider(directory, pkce):
         secret.write_text(client["client_secret"])
         secret.chmod(0o600)
         config = {"listen": here[7:], "identity": {"oidc": [{
-            "name": "real", "issuer": issuer, "client_id": client["client_id"], "client_secret": str(secret),
-            "redirect": back, "tenant": "default", "roles": {"user": ["*"]}}]}}
+            "name": name, "issuer": issuer, "client_id": client["client_id"], "client_secret": str(secret),
+            "redirect": back, "tenant": "default", "roles": {"user": ["*"]}, **more}]}}
         with Daemon(config, directory=directory) as d:
-            until_described(d, "real")
+            until_described(d, name)
             yield d, here
 
 

@@ -60,6 +60,10 @@ class Page:
             return True
         self.until(lambda: self.quiet(press))
 
+    def confirm(self, text):
+        """The same of the window in front."""
+        self.click(text, within="//div[contains(@class, 'ant-modal')]")
+
     @staticmethod
     def quiet(fn):
         """False while the page is being drawn again under our hands."""

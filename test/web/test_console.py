@@ -1,13 +1,10 @@
 """The web console in a real browser: who gets in, what is shown to whom, what the page may not do."""
 
-import os
 import pathlib
 import re
-import socket
 import sys
 import time
 
-import httpx
 import pytest
 
 TEST = pathlib.Path(__file__).resolve().parents[1]
@@ -180,7 +177,7 @@ def test_a_wrong_old_password_is_refused_and_ends_nothing(page, node):
     page.click("修改密码")
     page.fill("old", "not this one at all")
     page.fill("new", PASSWORD + " and more")
-    page.click("修改密码", within="//div[contains(@class, 'ant-modal')]")
+    page.confirm("修改密码")
     page.sees("名称或密码错误")
     time.sleep(0.5)
     assert page.part_is_there("new") and not page.part_is_there("user")
@@ -226,7 +223,7 @@ def test_a_refusal_of_the_api_is_shown_and_the_form_stays(page, node):
     page.click("新账号")
     page.fill("name", "both")
     page.choose("roles", "系统管理员", "审计员")
-    page.click("新账号", within="//div[contains(@class, 'ant-modal')]")
+    page.confirm("新账号")
     page.sees("roles: ")
     assert page.part_is_there("name")
     assert node.api.get("/v1/users/both").status_code == 404
@@ -238,7 +235,7 @@ def test_a_password_is_shown_once_to_the_one_who_reset_it(page, node):
     page.go("people")
     page.sees("forgot")
     page.click("重置密码", within="//tr[.//*[text()='forgot']]")
-    page.click("重置密码", within="//div[contains(@class, 'ant-modal')]")
+    page.confirm("重置密码")
     once = page.part("once")
     assert re.fullmatch(r"[a-z2-9]{24}", once)
     with node.client("") as api:
@@ -300,11 +297,11 @@ def test_a_pool_is_cleared_for_less_by_security_and_only_with_a_reason(page, nod
     page.sees("centre")
     page.click("安全等级", within="//tr")
     page.choose("clearance", "2")
-    page.click("安全等级", within="//div[contains(@class, 'ant-modal')]")
+    page.confirm("安全等级")
     time.sleep(0.3)
     assert node.api.get("/v1/pools/centre").json()["clearance"] == 4
     page.fill("reason", "cabinet stands open")
-    page.click("安全等级", within="//div[contains(@class, 'ant-modal')]")
+    page.confirm("安全等级")
     page.until(lambda: node.api.get("/v1/pools/centre").json()["clearance"] == 2)
     with api(node, "chief") as chief:
         assert chief.post("/v1/pools/centre/clearance", json={"clearance": 4, "reason": "closed again"}).status_code == 200
@@ -350,7 +347,7 @@ def test_an_operator_issues_a_voucher_and_it_is_listed(page, node):
     page.fill("tenant", "lab")
     page.fill("face", "10000.5")
     page.fill("until", "2030-12-31\n")
-    page.click("发放", within="//div[contains(@class, 'ant-modal')]")
+    page.confirm("发放")
     page.sees("¥10,000.50", "国产卡 30 %，其他 20 %")
     made = node.api.get("/v1/vouchers").json()["vouchers"]
     assert made[0]["face_micro"] == 10_000_500_000
@@ -363,7 +360,7 @@ def test_a_sum_that_is_none_is_refused_before_it_is_sent(page, node):
     page.click("调整")
     page.fill("add", "1.2345678")
     page.fill("reason", "too fine")
-    page.click("调整", within="//div[contains(@class, 'ant-modal')]")
+    page.confirm("调整")
     page.sees("最多六位小数")
 
 
@@ -408,7 +405,7 @@ def test_a_title_that_cannot_be_taken_away_is_not_passed_over(page, node):
     page.click("修改", within="//tr[.//*[text()='titled']]")
     page.until(lambda: page.part_is_there("title"))
     page.clear("title")
-    page.click("修改", within="//div[contains(@class, 'ant-modal')]")
+    page.confirm("修改")
     page.sees("title: ")
 
 
@@ -481,37 +478,24 @@ def test_every_code_of_the_program_has_its_words_in_the_console():
 
 def test_an_account_of_the_citys_provider_opens_the_console(tmp_path):
     sys.path.insert(0, str(TEST / "sys"))
-    from test_oidc import real_provider
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        here = f"127.0.0.1:{s.getsockname()[1]}"
-    with real_provider(pathlib.Path(os.environ.get("SUANLU_BUILD", ROOT / "build"))) as issuer:
-        back = f"http://{here}/v1/session/callback"
-        client = httpx.post(f"{issuer}/oauth2/clients", json={"redirect_uris": [back]}, trust_env=False).json()
-        secret = tmp_path / "secret"
-        secret.write_text(client["client_secret"])
-        secret.chmod(0o600)
-        config = {"listen": here, "identity": {"oidc": [{
-            "name": "city", "issuer": issuer, "client_id": client["client_id"], "client_secret": str(secret), "redirect": back,
-            "title_zh": "城市统一身份", "tenant": "default", "roles": {"user": ["*"]}}]}}
-        with Daemon(config) as d, browser(here) as page:
-            page.open()
-            # Its description may still be on its way.
-            page.until(lambda: httpx.get(f"http://{here}/v1/session/providers/city", trust_env=False).status_code != 503)
-            page.click("通过城市统一身份登录")
-            page.until(lambda: page.driver.current_url.startswith(issuer))
-            page.fill_named("sub", "li\n")
-            page.sees("city.li · default", "新任务")
-            assert page.driver.current_url.startswith(f"http://{here}/console/")
-            page.go("account")
-            page.sees("身份提供方")
-            page.click("city.li · default")
-            page.click("退出登录")
-            page.sees("通过城市统一身份登录")
-            # Not let in by the provider: back at the sign-in, with a reason and without a session.
-            page.open("/console/#/login?error=denied")
-            page.driver.refresh()
-            page.sees("身份提供方未允许登录", "密码")
-            assert "suanlu" not in page.cookies()
-            assert page.complaints() == []
-            assert d.api.get("/v1/tasks").status_code == 200
+    from test_browser_login import at_a_real_provider
+    with at_a_real_provider(tmp_path, name="city", title_zh="城市统一身份") as (d, here), browser(here[7:]) as page:
+        page.open()
+        page.click("通过城市统一身份登录")
+        issuer = d.config["identity"]["oidc"][0]["issuer"]
+        page.until(lambda: page.driver.current_url.startswith(issuer))
+        page.fill_named("sub", "li\n")
+        page.sees("city.li · default", "新任务")
+        assert page.driver.current_url.startswith(f"{here}/console/")
+        page.go("account")
+        page.sees("身份提供方")
+        page.click("city.li · default")
+        page.click("退出登录")
+        page.sees("通过城市统一身份登录")
+        # Not let in by the provider: back at the sign-in, with a reason and without a session.
+        page.open("/console/#/login?error=denied")
+        page.driver.refresh()
+        page.sees("身份提供方未允许登录", "密码")
+        assert "suanlu" not in page.cookies()
+        assert page.complaints() == []
+        assert d.api.get("/v1/tasks").status_code == 200
