@@ -1,4 +1,13 @@
-/* login.c - a browser goes to its OpenID provider and comes back with a session */
+/* login.c - a browser goes to its OpenID provider and comes back with a session
+ *
+ *	api_provider_login   attempt_new -> the cookie keeps it, login_url carries it away
+ *	        … the person is at the provider, nothing is kept here …
+ *	api_login_callback   resume (is it this browser's?) -> exchange -> post
+ *	        … the provider's answer, or on_left when the browser does not wait …
+ *	on_answer            id_token -> settle (whose is it?) -> the cookie of the session
+ *
+ * failed() is the other way out of each of them.
+ */
 
 #include "api/login.h"
 
